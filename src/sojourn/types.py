@@ -6,11 +6,11 @@ needs neither torch nor numpy and a trajectory can be compared, hashed and writt
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 NO_INFO: Mapping[str, Any] = MappingProxyType({})
 
@@ -105,6 +105,44 @@ class Completion:
             raise ValueError(f"expected one log-prob per token, got {len(self.logprobs)} for {len(self.token_ids)}")
         if self.allowed is not None and len(self.allowed) != len(self.token_ids):
             raise ValueError(f"expected one allowed set per token, got {len(self.allowed)} for {len(self.token_ids)}")
+
+
+class Constraint(Protocol):
+    """Confines the sampling of one completion to a set of token sequences (a trie, a grammar)."""
+
+    def allowed(self, generated: Sequence[int]) -> Sequence[int] | None:
+        """Ids allowed after `generated`: None for the whole vocabulary, empty when the completion is complete.
+
+        A single id is forced: the sampler appends it without asking the model, with log-prob 0.
+        """
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SamplingParams:
+    """How to sample one completion."""
+
+    max_new_tokens: int
+    temperature: float = 1.0
+    """Divides the logits; 0 takes the most likely token. Log-probs are those of the tempered distribution."""
+    stop_ids: tuple[int, ...] = ()
+    """Ids that end the completion; the one that did is its last token."""
+    seed: int = 0
+    """Fixes the draw, whatever else is being sampled at the same time."""
+    constraint: Constraint | None = None
+
+
+class Sampler(Protocol):
+    """Token ids in, token ids and log-probs out. Every engine is one."""
+
+    async def sample(self, prompt_ids: Sequence[int], params: SamplingParams, session: str = "") -> Completion:
+        """Continue `prompt_ids` (the whole context so far).
+
+        `session` names the episode: a sampler may keep its state (KV cache) under it from turn to turn, which changes
+        the cost and never the result. Raises `SamplerError`, or `ContextFullError` if it does not fit.
+        """
+
+    def release(self, session: str) -> None:
+        """Forget what is kept for `session`; unknown sessions are fine."""
 
 
 EMPTY_COMPLETION = Completion(token_ids=(), logprobs=(), finish_reason="stop", policy_version=0)
