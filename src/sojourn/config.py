@@ -6,6 +6,7 @@ unknown keys list the nearest known ones.
 
 from __future__ import annotations
 
+import os
 import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -276,6 +277,11 @@ class TrainConfig(Section):
     def run_dir(self) -> Path:
         """Directory of this run."""
         return self.out / self.name
+
+
+def cache_dir() -> Path:
+    """Where downloaded-once and made-once things are kept: ``$SOJOURN_CACHE``, else ``~/.cache/sojourn``."""
+    return Path(os.environ.get("SOJOURN_CACHE") or Path.home() / ".cache" / "sojourn")
 
 
 def load_config(path: Path, overrides: Sequence[str] = ()) -> TrainConfig:

@@ -1,0 +1,190 @@
+"""Many episodes at once: fresh attempts for failed ones, groups of one task, refills for groups without a signal."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sojourn.config import RolloutConfig
+from sojourn.envs.protocol import Scenario
+from sojourn.errors import TooManyFailuresError
+from sojourn.policy.agents import Agent
+from sojourn.rollout.episode import EpisodeLimits, run_episode
+from sojourn.rollout.tasks import TaskStream
+from sojourn.types import Task, Trajectory, TrajectoryGroup
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class EpisodeSpec:
+    """One episode to play."""
+
+    task: Task
+    seed: int
+    """Seed of the agent's sampling."""
+    session_id: str
+    """Unique among the episodes alive at one time."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class EpisodeOutcome:
+    """What came of one spec: a trajectory, or None when every attempt failed; and the failed attempts."""
+
+    trajectory: Trajectory | None
+    failed: tuple[Trajectory, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Collection:
+    """The episodes of one update."""
+
+    groups: tuple[TrajectoryGroup, ...]
+    """Groups to train on."""
+    filtered: tuple[TrajectoryGroup, ...]
+    """Groups left out because all their returns are equal."""
+
+    @property
+    def all_groups(self) -> tuple[TrajectoryGroup, ...]:
+        return self.groups + self.filtered
+
+
+def derived_seed(*parts: int | str) -> int:
+    """A 63-bit seed that is a pure function of `parts`, equal on every machine."""
+    digest = hashlib.blake2b("/".join(map(str, parts)).encode(), digest_size=8).digest()
+    return int.from_bytes(digest, "big") >> 1
+
+
+async def run_episodes(
+    scenario: Scenario,
+    agent: Agent,
+    specs: Sequence[EpisodeSpec],
+    *,
+    horizon: int,
+    limits: EpisodeLimits,
+    max_attempts: int = 1,
+    max_live: int = 512,
+) -> list[EpisodeOutcome]:
+    """Play every spec, at most `max_live` at a time; a failed episode is tried afresh, `max_attempts` times in all."""
+    gate = asyncio.Semaphore(max_live)
+
+    async def attempt(spec: EpisodeSpec, number: int) -> Trajectory:
+        env = scenario.make()
+        seed = spec.seed if number == 0 else derived_seed(spec.seed, "attempt", number)
+        session = agent.begin(
+            session_id=f"{spec.session_id}/{number}", seed=seed, oracle=lambda: scenario.oracle(env).next_action()
+        )
+        return await run_episode(
+            env,
+            session,
+            spec.task,
+            horizon=horizon,
+            limits=limits,
+            seed=seed,
+            instructions=agent.instructions,
+        )
+
+    async def play(spec: EpisodeSpec) -> EpisodeOutcome:
+        failed: list[Trajectory] = []
+        async with gate:
+            for number in range(max_attempts):
+                trajectory = await attempt(spec, number)
+                if not trajectory.stop_reason.is_failure:
+                    return EpisodeOutcome(trajectory=trajectory, failed=tuple(failed))
+                failed.append(trajectory)
+        return EpisodeOutcome(trajectory=None, failed=tuple(failed))
+
+    async with asyncio.TaskGroup() as running:
+        tasks = [running.create_task(play(spec)) for spec in specs]
+    return [task.result() for task in tasks]
+
+
+async def collect_groups(
+    scenario: Scenario,
+    agent: Agent,
+    stream: TaskStream,
+    *,
+    update: int,
+    horizon: int,
+    seed: int,
+    config: RolloutConfig,
+) -> Collection:
+    """The groups of one update; draws tasks from `stream` and advances it.
+
+    Raises `TooManyFailuresError` when more than ``config.max_failure_share`` of the episodes failed.
+    """
+    kept: list[TrajectoryGroup] = []
+    filtered: list[TrajectoryGroup] = []
+    for round_number in range(1 + config.max_refills):
+        missing = config.tasks_per_update - len(kept)
+        if missing <= 0:
+            break
+        drawn = stream.draw(missing)
+        groups = await _play_groups(
+            scenario, agent, drawn, label=f"{update}.{round_number}", horizon=horizon, seed=seed, config=config
+        )
+        _check_failures(groups, config)
+        for group in groups:
+            (filtered if config.filter_zero_variance and _is_flat(group) else kept).append(group)
+    return Collection(groups=tuple(kept), filtered=tuple(filtered))
+
+
+async def _play_groups(
+    scenario: Scenario,
+    agent: Agent,
+    drawn: Sequence[Task],
+    *,
+    label: str,
+    horizon: int,
+    seed: int,
+    config: RolloutConfig,
+) -> list[TrajectoryGroup]:
+    size = config.group_size
+    specs = [
+        EpisodeSpec(task=task, seed=derived_seed(seed, label, g, member), session_id=f"{label}.{g}.{member}")
+        for g, task in enumerate(drawn)
+        for member in range(size)
+    ]
+    outcomes = await run_episodes(
+        scenario,
+        agent,
+        specs,
+        horizon=horizon,
+        limits=limits_of(config),
+        max_attempts=config.max_attempts,
+        max_live=config.max_live_episodes,
+    )
+    return [_group(task, outcomes[g * size : (g + 1) * size]) for g, task in enumerate(drawn)]
+
+
+def limits_of(config: RolloutConfig) -> EpisodeLimits:
+    """The deadlines that `config` sets."""
+    return EpisodeLimits(
+        reset_timeout_s=config.reset_timeout_s,
+        step_timeout_s=config.step_timeout_s,
+        sample_timeout_s=config.sample_timeout_s,
+    )
+
+
+def _group(task: Task, outcomes: Sequence[EpisodeOutcome]) -> TrajectoryGroup:
+    return TrajectoryGroup(
+        task=task,
+        trajectories=tuple(o.trajectory for o in outcomes if o.trajectory is not None),
+        failed=tuple(trajectory for o in outcomes for trajectory in o.failed),
+    )
+
+
+def _is_flat(group: TrajectoryGroup) -> bool:
+    """Whether no member has an advantage; a group left with one member has none either."""
+    return len(set(group.returns)) <= 1
+
+
+def _check_failures(groups: Sequence[TrajectoryGroup], config: RolloutConfig) -> None:
+    num_failed = sum(len(group.failed) for group in groups)
+    num_episodes = num_failed + sum(len(group.trajectories) for group in groups)
+    if num_failed > config.max_failure_share * num_episodes:
+        last = next(group.failed[-1] for group in reversed(groups) if group.failed)
+        raise TooManyFailuresError(
+            f"{num_failed} of {num_episodes} episodes failed (rollout.max_failure_share = "
+            f"{config.max_failure_share:g}); the last one: {last.stop_reason}: {last.error}"
+        )

@@ -1,0 +1,141 @@
+"""THE training loop: horizon → collect → batch → update → publish → record → evaluate → checkpoint.
+
+All that decides the next update is in the engine and in `TrainState`, so a resumed run goes on as if never stopped.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from sojourn.config import TrainConfig
+from sojourn.engine.protocol import Engine
+from sojourn.envs.protocol import Scenario
+from sojourn.errors import NonFiniteError
+from sojourn.horizon import advanced, horizon_at
+from sojourn.policy.agents import Agent
+from sojourn.record.evaluation import Evaluation
+from sojourn.rollout.collector import Collection, collect_groups, derived_seed
+from sojourn.rollout.samples import make_batch
+from sojourn.rollout.tasks import TaskStream
+from sojourn.train.checkpoint import save_checkpoint
+from sojourn.train.metrics import Stopwatch, collection_metrics
+from sojourn.train.recorder import Recorder
+from sojourn.train.state import Best, TrainState
+from sojourn.train.update import UpdateResult, learning_rate_at, update_policy
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Parts:
+    """What the loop works with; the composition root makes them."""
+
+    config: TrainConfig
+    engine: Engine
+    scenario: Scenario
+    agent: Agent
+    recorder: Recorder
+    evaluate: Callable[[int], Awaitable[Evaluation]]
+    """Evaluates the published policy on the validation panel, given the number of updates done."""
+    checkpoints: Path
+    stop: asyncio.Event
+    """Set it to stop after the update under way, with a checkpoint."""
+
+
+async def train(parts: Parts, state: TrainState) -> TrainState:
+    """Train from `state` until ``config.updates`` updates are done or ``parts.stop`` is set; returns the new state."""
+    config, engine, recorder = parts.config, parts.engine, parts.recorder
+    stream = TaskStream(parts.scenario.tasks(config.env.split), seed=config.seed, cursor=state.task_cursor)
+    while state.update < config.updates and not parts.stop.is_set():
+        number, watch = state.update, Stopwatch(recorder.progress)
+        horizon = horizon_at(config.horizon, number, state.horizon)
+        with watch.phase("collect"):
+            collection = await collect_groups(
+                parts.scenario,
+                parts.agent,
+                stream,
+                update=number,
+                horizon=horizon,
+                seed=config.seed,
+                config=config.rollout,
+            )
+        with watch.phase("train"):
+            batch = make_batch(
+                collection.groups,
+                temperature=config.policy.temperature,
+                mask_horizon_cuts=config.algorithm.horizon_cut == "mask",
+            )
+            result = await update_policy(
+                engine,
+                batch,
+                config.algorithm,
+                config.optim,
+                learning_rate=learning_rate_at(config.optim, number, config.updates),
+                entropy=state.entropy,
+                seed=derived_seed(config.seed, "update", number),
+            )
+        with watch.phase("publish"):
+            await engine.publish()
+        metrics = {"horizon": float(horizon), **collection_metrics(collection, batch), **result.metrics}
+        state = _advanced(parts, state, stream, metrics, collection, result)
+        recorder.update(number, metrics, watch, collection)
+        with watch.phase("evaluate"):
+            state, is_best = await _evaluated(parts, state)
+        if is_best or _is_due(config.checkpoint.every, state.update, config.updates) or parts.stop.is_set():
+            await save_checkpoint(parts.checkpoints, engine, state, keep=config.checkpoint.keep)
+        _raise_if_stuck(config, state, collection, result)
+    return state
+
+
+def _advanced(
+    parts: Parts,
+    state: TrainState,
+    stream: TaskStream,
+    metrics: dict[str, float],
+    collection: Collection,
+    result: UpdateResult,
+) -> TrainState:
+    """The state after one more update."""
+    trajectories = [t for group in collection.all_groups for t in group.trajectories]
+    return replace(
+        state,
+        update=state.update + 1,
+        task_cursor=stream.cursor,
+        horizon=advanced(parts.config.horizon, state.horizon, metrics["train/success"]),
+        entropy=result.entropy,
+        num_episodes=state.num_episodes + len(trajectories),
+        num_turns=state.num_turns + sum(t.num_turns for t in trajectories),
+        num_action_tokens=state.num_action_tokens + sum(t.num_action_tokens for t in trajectories),
+        nonfinite_updates=state.nonfinite_updates + 1 if result.nonfinite_rows else 0,
+    )
+
+
+async def _evaluated(parts: Parts, state: TrainState) -> tuple[TrainState, bool]:
+    """Evaluate if this update is due; says whether it is the best so far."""
+    config = parts.config
+    if not _is_due(config.evaluate.every, state.update, config.updates):
+        return state, False
+    evaluation = await parts.evaluate(state.update)
+    parts.recorder.evaluation(evaluation)
+    if state.best is not None and evaluation.success <= state.best.success:
+        return state, False
+    return replace(state, best=Best(update=state.update, success=evaluation.success)), True
+
+
+def _is_due(every: int, update: int, updates: int) -> bool:
+    return update == updates or (every > 0 and update % every == 0)
+
+
+def _raise_if_stuck(config: TrainConfig, state: TrainState, collection: Collection, result: UpdateResult) -> None:
+    """Raise `NonFiniteError` once too many updates in a row were skipped; names the trajectories of the last."""
+    if state.nonfinite_updates < config.optim.max_nonfinite_updates:
+        return
+    trajectories = [t for group in collection.groups for t in group.trajectories]
+    names = ", ".join(
+        f"{trajectories[r].task.task_id} (seed {trajectories[r].seed})" for r in result.nonfinite_rows[:5]
+    )
+    raise NonFiniteError(
+        f"{state.nonfinite_updates} updates in a row had a loss or gradient that is not finite and were skipped; "
+        f"tasks in the last one: {names}"
+    )

@@ -1,0 +1,46 @@
+"""Writes what a training run leaves behind, and shows it: metrics, timings, trajectories, evaluations."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from sojourn.config import RecordConfig
+from sojourn.record.evaluation import Evaluation
+from sojourn.record.metrics import MetricsWriter
+from sojourn.record.progress import Progress
+from sojourn.record.trajectories import TrajectoryWriter
+from sojourn.rollout.collector import Collection
+from sojourn.train.metrics import Stopwatch, peak_memory_mb
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Recorder:
+    """The record of one run; every line is on disk when a call returns."""
+
+    config: RecordConfig
+    metrics: MetricsWriter
+    trajectories: TrajectoryWriter
+    progress: Progress
+
+    def update(self, update: int, metrics: Mapping[str, float], watch: Stopwatch, collection: Collection) -> None:
+        """Record one update and its episodes, failed and filtered ones too."""
+        every = self.config.trajectories_every
+        if every and update % every == 0:
+            for number, group in enumerate(collection.all_groups):
+                for trajectory in (*group.trajectories, *group.failed):
+                    self.trajectories.write(trajectory, update=update, group=number)
+        seconds = sum(watch.seconds.values())
+        timings = {f"time/{name}": value for name, value in watch.seconds.items()} | {
+            "time/update": seconds,
+            "rate/action_tokens_per_s": metrics["train/action_tokens"] / max(watch.seconds.get("collect", 0.0), 1e-9),
+            "rate/context_tokens_per_s": metrics["train/context_tokens"] / max(watch.seconds.get("train", 0.0), 1e-9),
+            "memory/peak_mb": peak_memory_mb(),
+        }
+        self.metrics.update(update, metrics, timings)
+        self.progress.update(update, metrics, timings)
+
+    def evaluation(self, evaluation: Evaluation) -> None:
+        """Record one evaluation."""
+        self.metrics.evaluation(evaluation)
+        self.progress.evaluation(evaluation)
