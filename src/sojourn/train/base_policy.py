@@ -26,12 +26,13 @@ import transformers
 import sojourn
 from sojourn.config import BaseModelConfig, TrainConfig, cache_dir
 from sojourn.envs.protocol import Scenario
-from sojourn.policy.agents import RandomAgent, opening_messages
+from sojourn.policy.agents import system_text
 from sojourn.policy.base_tokenizer import train_base_tokenizer
-from sojourn.policy.formats import find_format
+from sojourn.policy.formats import action_format
 from sojourn.policy.renderer import Renderer
+from sojourn.policy.scripted import RandomAgent
 from sojourn.rollout.collector import EpisodeSpec, derived_seed, limits_of, run_episodes
-from sojourn.types import Trajectory
+from sojourn.types import Message, Trajectory
 
 log = logging.getLogger(__name__)
 
@@ -77,7 +78,7 @@ async def _random_play(config: TrainConfig, scenario: Scenario) -> list[Trajecto
     base = config.policy.base
     tasks = scenario.tasks(config.env.split)
     horizon = config.evaluate.horizon
-    agent = RandomAgent(instructions=scenario.instructions)
+    agent = RandomAgent()
     picks = np.random.default_rng(base.seed).integers(len(tasks), size=base.num_episodes)
     specs = [
         EpisodeSpec(task=tasks[int(p)], seed=derived_seed(base.seed, "random play", n), session_id=f"play.{n}")
@@ -101,14 +102,13 @@ def _make(config: TrainConfig, scenario: Scenario, trajectories: Sequence[Trajec
 
 def _texts(config: TrainConfig, scenario: Scenario, trajectories: Sequence[Trajectory]) -> list[str]:
     """Everything an agent reads or writes in random play."""
-    action_format = find_format(config.policy.action_format)
-    messages = opening_messages(scenario.instructions, action_format, scenario.example_command, "")
-    texts = [message.content for message in messages]
+    form = action_format(config.policy.action_format)
+    texts = [system_text(scenario.instructions, form, scenario.example_command)]
     for trajectory in trajectories:
         if trajectory.first is not None:
             texts.append(trajectory.first.observation)
         for turn in trajectory.turns:
-            texts += [action_format.render(turn.decision.action or ""), turn.result.observation]
+            texts += [form.render(turn.decision.action or ""), turn.result.observation]
     return texts
 
 
@@ -132,13 +132,12 @@ def _random_model(base: BaseModelConfig, tokenizer: Any) -> Any:
 
 def _ids(config: TrainConfig, scenario: Scenario, renderer: Renderer, trajectory: Trajectory) -> list[int]:
     """The episode as one sequence, exactly as the policy would see and write it."""
-    action_format = find_format(config.policy.action_format)
+    form = action_format(config.policy.action_format)
+    system = system_text(scenario.instructions, form, scenario.example_command)
     first = trajectory.first.observation if trajectory.first is not None else ""
-    ids = list(
-        renderer.opening(opening_messages(scenario.instructions, action_format, scenario.example_command, first))
-    )
+    ids = list(renderer.opening([Message(role="system", content=system), Message(role="user", content=first)]))
     for turn in trajectory.turns:
-        written = renderer.completion_ids(action_format.render(turn.decision.action or ""))
+        written = (*renderer.completion_ids(form.render(turn.decision.action or "")), renderer.end_id)
         ids += written
         ids += renderer.continuation(turn.result.observation, last_sampled=written)
     return ids

