@@ -6,8 +6,6 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch
-
 from sojourn.config import TrainConfig
 from sojourn.engine.pretrained import load_tokenizer, resolve_model
 from sojourn.engine.torch_engine import LoraSpec, TorchEngine
@@ -16,6 +14,7 @@ from sojourn.envs.protocol import Scenario
 from sojourn.errors import ConfigError
 from sojourn.policy.agents import LMAgent, LMSettings
 from sojourn.policy.formats import action_format
+from sojourn.policy.generation_config import generation_stop_ids
 from sojourn.policy.renderer import Renderer
 from sojourn.train.base_policy import base_policy_folder
 
@@ -51,8 +50,6 @@ class Assembly:
 
 async def assemble(config: TrainConfig) -> Assembly:
     """Everything that `config` names; raises `ConfigError` or `MissingDependencyError` before anything is trained."""
-    if config.threads is not None:
-        torch.set_num_threads(config.threads)
     scenario = load_scenario(config.env.name, config.env.options)
     _check_splits(config, scenario)
     folder = await model_folder(config, scenario)
@@ -62,6 +59,7 @@ async def assemble(config: TrainConfig) -> Assembly:
         tokenizer,
         enable_thinking=config.policy.thinking,
         chat_template=None if template is None else _read(template),
+        extra_stop_ids=generation_stop_ids(folder),
     )
     engine = make_engine(config, folder)
     return Assembly(config=config, scenario=scenario, engine=engine, renderer=renderer)
@@ -84,11 +82,11 @@ def make_engine(config: TrainConfig, folder: str) -> TorchEngine:
         sampler_dtype=policy.sampler_dtype,
         train_dtype=policy.train_dtype,
         lora=lora,
-        max_length=policy.max_context_tokens,
         max_tokens_per_microbatch=optim.max_tokens_per_microbatch,
         activation_checkpointing=optim.activation_checkpointing,
         max_slots=config.rollout.max_live_episodes,
         seed=config.seed,
+        num_threads=config.threads,
     )
 
 

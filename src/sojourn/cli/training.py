@@ -13,6 +13,7 @@ from sojourn.algorithms.table import find_algorithm
 from sojourn.cli.assemble import Assembly, assemble, make_engine, model_folder
 from sojourn.cli.live import make_progress
 from sojourn.config import TrainConfig
+from sojourn.engine.pretrained import load_tokenizer
 from sojourn.envs.catalog import load_scenario
 from sojourn.envs.protocol import Panel
 from sojourn.errors import DataError
@@ -229,7 +230,7 @@ def export_run(run_dir: Path, checkpoint: str, out: Path) -> None:
         folder = await model_folder(config, load_scenario(config.env.name, config.env.options))
         engine = make_engine(config, folder)
         await engine.load(found.engine_uri)
-        engine.export(str(out))
+        engine.export(str(out), load_tokenizer(folder))
         await engine.close()
 
     asyncio.run(export())
