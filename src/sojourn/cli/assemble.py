@@ -8,7 +8,8 @@ from pathlib import Path
 
 from sojourn.config import TrainConfig
 from sojourn.engine.pretrained import load_tokenizer, resolve_model
-from sojourn.engine.torch_engine import LoraSpec, TorchEngine
+from sojourn.engine.torch_engine import TorchEngine
+from sojourn.engine.weights import LoraSpec
 from sojourn.envs.catalog import load_scenario
 from sojourn.envs.protocol import Scenario
 from sojourn.errors import ConfigError

@@ -17,7 +17,7 @@ from sojourn.engine.pretrained import load_tokenizer
 from sojourn.envs.catalog import load_scenario
 from sojourn.envs.protocol import Panel
 from sojourn.errors import DataError
-from sojourn.evaluate.panel import evaluate_panel
+from sojourn.evaluate.panel import evaluate_panel, first_tasks
 from sojourn.evaluate.report import write_report
 from sojourn.horizon import unreachable_warning
 from sojourn.policy.agents import Agent
@@ -110,10 +110,7 @@ def _loop_parts(parts: Assembly, run: RunDir, recorder: Recorder, stop: asyncio.
 
 
 def _panel(parts: Assembly, split: str, max_tasks: int | None = None) -> Panel:
-    panel = parts.scenario.panel(split)
-    if max_tasks is None or max_tasks >= len(panel.tasks):
-        return panel
-    return Panel(name=f"{panel.name}[:{max_tasks}]", tasks=panel.tasks[:max_tasks])
+    return first_tasks(parts.scenario.panel(split), max_tasks)
 
 
 def _policy_evaluator(parts: Assembly, panel: Panel) -> Callable[[int], Awaitable[Evaluation]]:

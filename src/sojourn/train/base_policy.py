@@ -25,6 +25,7 @@ import transformers
 
 import sojourn
 from sojourn.config import BaseModelConfig, TrainConfig, cache_dir
+from sojourn.engine.pretrained import quiet_transformers
 from sojourn.envs.protocol import Scenario
 from sojourn.policy.agents import system_text
 from sojourn.policy.base_tokenizer import train_base_tokenizer
@@ -96,7 +97,8 @@ def _make(config: TrainConfig, scenario: Scenario, trajectories: Sequence[Trajec
     if base.pretrain_steps:
         renderer = Renderer(tokenizer)
         _pretrain(model, base, [_ids(config, scenario, renderer, t)[: base.max_length] for t in trajectories])
-    model.save_pretrained(folder)
+    with quiet_transformers():
+        model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
 
 
@@ -159,7 +161,7 @@ def _pretrain(model: Any, base: BaseModelConfig, sequences: Sequence[Sequence[in
         optimizer.step()
         optimizer.zero_grad()
         if step % 50 == 0:
-            log.info("base policy: pre-training step %d of %d, loss %.3f", step, base.pretrain_steps, float(loss))
+            log.info("base policy: pre-training step %d of %d, loss %.3f", step, base.pretrain_steps, loss.item())
     model.eval()
 
 

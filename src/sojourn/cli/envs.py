@@ -1,0 +1,36 @@
+"""``sojourn envs``: what there is to play in."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+
+from sojourn.envs.catalog import SHIPPED, load_scenario
+from sojourn.envs.protocol import Panel, Scenario
+from sojourn.errors import MissingDependencyError
+
+
+def envs(options: argparse.Namespace) -> int:
+    """Print one block per shipped environment; a missing extra is said with its command."""
+    for name in SHIPPED:
+        try:
+            lines = list(_block(load_scenario(name)))
+        except MissingDependencyError as error:
+            lines = [f"  {error}"]
+        print(name, *lines, "", sep="\n")
+    print('Any other: env.name = "module:Factory" in a configuration, or sojourn play --env module:Factory')
+    return 0
+
+
+def _block(scenario: Scenario) -> Iterator[str]:
+    panels = {split: scenario.panel(split) for split in scenario.splits}
+    yield f"  id {scenario.env_id}"
+    yield f"  {'split':<12}{'tasks':>12}{'panel':>8}  panel SHA-256"
+    for split, panel in panels.items():
+        yield f"  {split:<12}{len(scenario.tasks(split)):>12,}{len(panel.tasks):>8,}  {panel.sha256[:12]}"
+    categories = sorted({category for panel in panels.values() for category in _categories(panel)})
+    yield f"  categories: {', '.join(categories) or 'none'}"
+
+
+def _categories(panel: Panel) -> set[str]:
+    return {task.category for task in panel.tasks if task.category is not None}

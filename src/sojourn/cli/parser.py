@@ -1,0 +1,161 @@
+"""Commands and flags. Imports nothing but argparse, so that ``--help`` is instant.
+
+Every flag is in the frozen list of ``tests/unit/test_cli_surface.py``: a new one needs an entry there and a sentence
+in the documentation.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import sojourn
+
+COMMANDS = {
+    "train": "train a policy as a configuration says",
+    "evaluate": "measure an agent on a panel of held-out tasks",
+    "play": "walk through an environment by hand, or watch an agent",
+    "plot": "draw the curves of one or several runs",
+    "report": "write a run's report.md from its files",
+    "export": "write a run's policy as a plain Hugging Face folder",
+    "envs": "list the environments",
+    "doctor": "check this machine and say how to repair what is missing",
+}
+"""Every command with its one-line help."""
+
+_TARGETS = {
+    "train": "sojourn.cli.runs:train",
+    "evaluate": "sojourn.cli.evaluate:evaluate",
+    "play": "sojourn.cli.play:play",
+    "plot": "sojourn.cli.runs:plot",
+    "report": "sojourn.cli.runs:report",
+    "export": "sojourn.cli.runs:export",
+    "envs": "sojourn.cli.envs:envs",
+    "doctor": "sojourn.cli.doctor:doctor",
+}
+_TRAIN_SWITCHES = ("--resume", "--help", "-h")
+AGENTS = ("policy", "random", "oracle")
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The parser of the whole command line."""
+    parser = argparse.ArgumentParser(
+        prog="sojourn",
+        description="Trains LLM agents for long, multi-turn tasks by online reinforcement learning.",
+        allow_abbrev=False,
+    )
+    parser.add_argument(
+        "--version", action="version", version=f"sojourn {sojourn.__version__}", help="print the version"
+    )
+    parser.set_defaults(target=None)
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND")
+    for name, text in COMMANDS.items():
+        command = commands.add_parser(name, help=text, description=f"{text[0].upper()}{text[1:]}.", allow_abbrev=False)
+        command.set_defaults(target=_TARGETS[name])
+        _FLAGS[name](command)
+    return parser
+
+
+def split_overrides(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Arguments of ``train``, and the ``--key value`` or ``--key=value`` pairs that change its configuration."""
+    own: list[str] = []
+    overrides: list[str] = []
+    rest = list(arguments)
+    while rest:
+        argument = rest.pop(0)
+        if argument == "--model" or argument.startswith("--model="):
+            argument = argument.replace("--model", "--policy.model", 1)
+        is_override = argument.startswith("--") and argument not in _TRAIN_SWITCHES
+        (overrides if is_override else own).append(argument)
+        if is_override and "=" not in argument and rest:
+            overrides.append(rest.pop(0))
+    return own, overrides
+
+
+def _positive(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"expected a number >= 1, got {value}")
+    return value
+
+
+def _train(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("config", metavar="CONFIG", type=Path, help="TOML file; recipes/ holds some")
+    parser.add_argument("--resume", action="store_true", help="go on from the run's last checkpoint")
+    parser.add_argument("--model", metavar="NAME", help="short for --policy.model")
+    parser.epilog = "Any key of the configuration is a flag: --updates 20 --rollout.group_size 4 --env.options.x=1"
+
+
+def _evaluate(parser: argparse.ArgumentParser) -> None:
+    _source(parser, required=True)
+    parser.add_argument("--agent", choices=AGENTS, default="policy", help="who plays (default: policy)")
+    _checkpoint(parser)
+    parser.add_argument("--split", help="split whose panel is played (default: evaluate.final_split)")
+    parser.add_argument("--horizon", type=_positive, metavar="N", help="turn limit (default: evaluate.horizon)")
+    parser.add_argument("--repeats", type=_positive, metavar="N", help="episodes per task (default: evaluate.repeats)")
+    parser.add_argument("--max-tasks", type=_positive, metavar="N", help="play the first N tasks of the panel only")
+    parser.add_argument("--out", type=Path, metavar="FILE", help="write the evaluation to this JSON file")
+    parser.add_argument(
+        "--trajectories", type=Path, metavar="FILE", help="append the trajectories to this JSON-lines file"
+    )
+
+
+def _play(parser: argparse.ArgumentParser) -> None:
+    _source(parser, required=False)
+    parser.add_argument("--env", metavar="NAME", help="environment to play instead (sojourn envs lists them)")
+    parser.add_argument("--agent", choices=("human", *AGENTS), default="human", help="who plays (default: human)")
+    _checkpoint(parser)
+    parser.add_argument("--split", help="split to take the task from (default: evaluate.final_split, or test)")
+    parser.add_argument("--task", metavar="ID", help="task to play (default: the first of the panel)")
+    parser.add_argument(
+        "--horizon", type=_positive, metavar="N", help="turn limit (default: evaluate.horizon, or none)"
+    )
+    parser.add_argument("--seed", type=int, default=0, metavar="N", help="seed of the agent's draws (default: 0)")
+
+
+def _source(parser: argparse.ArgumentParser, *, required: bool) -> None:
+    parser.add_argument(
+        "source",
+        metavar="RUN|CONFIG",
+        type=Path,
+        nargs=None if required else "?",
+        help="directory of a run, or a TOML configuration (its policy is the untrained one)",
+    )
+
+
+def _checkpoint(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--checkpoint", default="best", metavar="WHICH", help="best, last or an update number (default: best)"
+    )
+
+
+def _plot(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("runs", metavar="RUN", type=Path, nargs="+", help="directories of runs, drawn over each other")
+    parser.add_argument("--out", type=Path, metavar="FILE", help="png, pdf or svg (default: plot.png in the first run)")
+
+
+def _report(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("run", metavar="RUN", type=Path, help="directory of a run")
+
+
+def _export(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("run", metavar="RUN", type=Path, help="directory of a run")
+    parser.add_argument("out", metavar="OUT", type=Path, help="new folder to write")
+    _checkpoint(parser)
+
+
+def _none(parser: argparse.ArgumentParser) -> None:
+    """For commands without flags."""
+
+
+_FLAGS: dict[str, Callable[[argparse.ArgumentParser], None]] = {
+    "train": _train,
+    "evaluate": _evaluate,
+    "play": _play,
+    "plot": _plot,
+    "report": _report,
+    "export": _export,
+    "envs": _none,
+    "doctor": _none,
+}

@@ -1,0 +1,65 @@
+"""What a command plays in and with: a run, a configuration, or just an environment; and the agent that was named."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from sojourn.config import TrainConfig, load_config
+from sojourn.envs.catalog import load_scenario
+from sojourn.envs.protocol import Scenario
+from sojourn.errors import ConfigError
+from sojourn.policy.agents import Agent
+from sojourn.policy.scripted import OracleAgent, RandomAgent
+from sojourn.record.run_dir import RunDir
+
+Close = Callable[[], Awaitable[None]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Source:
+    """Where the environment and its settings come from."""
+
+    scenario: Scenario
+    config: TrainConfig | None = None
+    run: RunDir | None = None
+
+
+def open_source(path: Path | None, env: str | None = None) -> Source:
+    """The run or configuration at `path`, or the environment called `env`; exactly one of the two."""
+    if (path is None) == (env is None):
+        raise ConfigError("expected either a run or configuration, or --env NAME")
+    if path is None:
+        assert env is not None
+        return Source(scenario=load_scenario(env))
+    run = RunDir.open(path) if path.is_dir() else None
+    config = run.config() if run is not None else load_config(path)
+    return Source(scenario=load_scenario(config.env.name, config.env.options), config=config, run=run)
+
+
+def make_agent(name: str, source: Source, checkpoint: str) -> tuple[Agent, Close]:
+    """The agent called `name` and what closes it; ``policy`` is the run's, or a configuration's untrained one."""
+    if name == "random":
+        return RandomAgent(), _nothing
+    if name == "oracle":
+        return OracleAgent(), _nothing
+    if source.config is None:
+        raise ConfigError("the agent 'policy' needs a run or a configuration, not just an environment")
+    if source.run is None:
+        return _untrained(source.config)
+    from sojourn.cli.training import load_policy  # loads torch and transformers: seconds
+
+    return load_policy(source.run.path, checkpoint)
+
+
+def _untrained(config: TrainConfig) -> tuple[Agent, Close]:
+    from sojourn.cli.assemble import assemble  # loads torch and transformers: seconds
+
+    parts = asyncio.run(assemble(config))
+    return parts.agent(config.evaluate.temperature), parts.engine.close
+
+
+async def _nothing() -> None:
+    """Scripted agents hold nothing."""
