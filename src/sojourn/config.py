@@ -41,8 +41,11 @@ class BaseModelConfig(Section):
     """The embedded base policy: a small Llama made at first use from random play (``policy.model = "base"``)."""
 
     hidden_size: PositiveInt = 128
+    """Width of the model."""
     num_layers: PositiveInt = 2
+    """Transformer layers."""
     num_heads: PositiveInt = 4
+    """Attention heads; must divide `hidden_size`."""
     vocab_size: PositiveInt = 640
     """Upper bound of the tokenizer's vocabulary."""
     max_length: PositiveInt = 2048
@@ -52,7 +55,9 @@ class BaseModelConfig(Section):
     pretrain_steps: Annotated[int, Field(ge=0)] = 0
     """Steps of next-token training on random play; 0 leaves the weights random."""
     pretrain_tokens_per_step: PositiveInt = 8192
+    """Tokens of one pre-training step."""
     pretrain_learning_rate: PositiveFloat = 3e-3
+    """Peak learning rate of pre-training."""
     seed: int = 0
     """Seed of the random play and of the initial weights; the run's own seed does not change the base policy."""
 
@@ -61,7 +66,9 @@ class LoraConfig(Section):
     """Low-rank adapters instead of full fine-tuning."""
 
     rank: PositiveInt = 16
+    """Rank of each adapter."""
     alpha: PositiveFloat = 32.0
+    """An adapter's output is scaled by alpha / rank."""
 
 
 class PolicyConfig(Section):
@@ -77,14 +84,19 @@ class PolicyConfig(Section):
     thinking: bool | None = None
     """Passed to templates that know ``enable_thinking``; absent leaves it to the template."""
     action_format: Literal["react", "bare", "function_call"] = "react"
+    """How the model writes a command: thought and action, the command alone, or a JSON call."""
     constraint: Literal["none", "admissible"] = "none"
     """``admissible`` confines decoding to the commands that the environment admits now."""
+    show_instructions: bool = True
+    """Begin every episode with the environment's rules; the tiny base policy, which knows no English, does without."""
     show_commands: bool = False
     """Append the admissible commands to every observation."""
     max_new_tokens: PositiveInt = 512
     """Longest completion of one turn."""
     temperature: PositiveFloat = 1.0
+    """Of the sampling in training; log-probs are those of the tempered distribution."""
     device: str = "auto"
+    """``auto`` (a GPU if there is one), ``cpu``, ``cuda`` or ``cuda:N``."""
     train_dtype: Literal["float32", "bfloat16"] = "float32"
     """Arithmetic of the update (the master weights are float32 in any case)."""
     sampler_dtype: Literal["auto", "float32", "bfloat16"] = "auto"
@@ -100,6 +112,7 @@ class FixedHorizon(Section):
 
     kind: Literal["fixed"] = "fixed"
     turns: PositiveInt
+    """The turn limit."""
 
 
 class StepwiseHorizon(Section):
@@ -107,7 +120,9 @@ class StepwiseHorizon(Section):
 
     kind: Literal["stepwise"] = "stepwise"
     stages: Annotated[tuple[PositiveInt, ...], Field(min_length=1)]
+    """Turn limits, one after the other."""
     every: PositiveInt
+    """Updates of each stage; the last stays to the end."""
 
 
 class LinearHorizon(Section):
@@ -115,8 +130,11 @@ class LinearHorizon(Section):
 
     kind: Literal["linear"] = "linear"
     start: PositiveInt
+    """Turn limit of update 0."""
     end: PositiveInt
+    """Turn limit from update `over` on."""
     over: PositiveInt
+    """Updates from `start` to `end`."""
 
 
 class SuccessHorizon(Section):
@@ -124,8 +142,11 @@ class SuccessHorizon(Section):
 
     kind: Literal["success"] = "success"
     stages: Annotated[tuple[PositiveInt, ...], Field(min_length=1)]
+    """Turn limits, one after the other."""
     threshold: Annotated[float, Field(gt=0, le=1)] = 0.6
+    """Mean training success that ends a stage."""
     window: PositiveInt = 5
+    """Updates that the mean is taken over, all of the same stage."""
 
 
 HorizonConfig = Annotated[FixedHorizon | StepwiseHorizon | LinearHorizon | SuccessHorizon, Field(discriminator="kind")]
@@ -135,19 +156,23 @@ class RolloutConfig(Section):
     """How episodes are collected for one update."""
 
     tasks_per_update: PositiveInt = 16
+    """Tasks drawn for one update: the number of groups."""
     group_size: PositiveInt = 8
     """Episodes of one task: what a group-relative baseline is made of."""
     filter_zero_variance: bool = True
     """Leave out groups whose returns are all equal (they carry no gradient) and draw others in their place."""
     max_refills: Annotated[int, Field(ge=0)] = 0
-    """How many extra rounds of tasks may be drawn to replace groups that were left out; 0 trains on what is left."""
+    """How often more tasks may be drawn to replace groups that were left out; 0 trains on what is left."""
     max_attempts: PositiveInt = 3
     """Fresh episodes tried for one place in a group before it stays empty."""
     max_failure_share: Annotated[float, Field(gt=0, le=1)] = 0.5
     """Stop the run when more than this share of an update's episodes failed."""
     reset_timeout_s: PositiveFloat = 120.0
+    """Seconds that an environment's reset may take; then the episode has failed."""
     step_timeout_s: PositiveFloat = 120.0
+    """Seconds that an environment's step may take; then the episode has failed."""
     sample_timeout_s: PositiveFloat = 600.0
+    """Seconds that the sampling of one turn may take; then the episode has failed."""
     max_live_episodes: PositiveInt = 512
     """Episodes that run at the same time."""
 
@@ -156,6 +181,7 @@ class AlgorithmConfig(Section):
     """Advantage and loss; see `sojourn.algorithms`."""
 
     name: str = "grpo"
+    """A row of the table of algorithms."""
     clip_low: PositiveFloat = 0.2
     """The ratio's gradient stops below 1 - clip_low."""
     clip_high: PositiveFloat = 0.2
@@ -178,15 +204,21 @@ class OptimConfig(Section):
     """One update: passes over the batch and optimiser steps."""
 
     learning_rate: PositiveFloat = 1e-6
+    """AdamW's, after the warm-up."""
     warmup_updates: Annotated[int, Field(ge=0)] = 0
     """The learning rate grows linearly over this many updates."""
     decay: Literal["none", "linear", "cosine"] = "none"
     """How it falls to `final_fraction` of itself by the last update."""
     final_fraction: Annotated[float, Field(ge=0, le=1)] = 0.1
+    """Where the decay ends, as a fraction of `learning_rate`."""
     beta1: Annotated[float, Field(ge=0, lt=1)] = 0.9
+    """AdamW's decay of the mean gradient."""
     beta2: Annotated[float, Field(ge=0, lt=1)] = 0.999
+    """AdamW's decay of the mean squared gradient."""
     weight_decay: Annotated[float, Field(ge=0)] = 0.0
+    """AdamW's, decoupled from the gradient."""
     max_grad_norm: PositiveFloat | None = 1.0
+    """Clip the global gradient norm to this; absent does not clip."""
     epochs: PositiveInt = 1
     """Passes over an update's batch."""
     minibatches: PositiveInt = 1
@@ -194,6 +226,7 @@ class OptimConfig(Section):
     max_tokens_per_microbatch: PositiveInt = 16384
     """Memory bound: rows are padded and run at most this many tokens at a time; never changes the result."""
     activation_checkpointing: bool = False
+    """Recompute activations in the backward pass: less memory, more time, the same result."""
     old_logprobs: Literal["sampler", "recompute"] = "recompute"
     """Log-probs of the behaviour policy: the sampler's own, or the trainer's before the first step of the update."""
     max_nonfinite_updates: PositiveInt = 3
@@ -218,6 +251,7 @@ class EvaluateConfig(Section):
     temperature: Annotated[float, Field(ge=0)] = 1.0
     """Of the evaluated policy; 0 is greedy."""
     seed: int = 20_000
+    """Seed of the evaluation's draws; an episode's depends on it, its task and its repeat alone."""
 
 
 class CheckpointConfig(Section):
@@ -244,8 +278,11 @@ class TrainConfig(Section):
     name: str
     """Name of the run; its directory is ``<out>/<name>``."""
     out: Path = Path("runs")
+    """Folder of the runs."""
     seed: int = 0
+    """Seed of everything random in the run but the base policy and the evaluations."""
     updates: PositiveInt
+    """Updates to do in all."""
     threads: PositiveInt | None = None
     """CPU threads of torch; absent leaves torch's own choice."""
     env: EnvConfig
@@ -264,6 +301,8 @@ class TrainConfig(Section):
             raise ValueError(
                 "policy.constraint = 'admissible' needs policy.action_format = 'bare' or 'function_call' (got 'react')"
             )
+        if self.policy.model == "base" and self.policy.show_commands:
+            raise ValueError("policy.show_commands needs a model of your own, not policy.model = 'base'")
         if self.rollout.group_size < 2 and self.algorithm.name in ("grpo", "rloo"):
             got = self.rollout.group_size
             raise ValueError(f"algorithm.name = {self.algorithm.name!r} needs rollout.group_size >= 2 (got {got})")

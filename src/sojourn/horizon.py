@@ -24,10 +24,12 @@ class HorizonState:
     """Training success of the latest updates since this stage began."""
 
     def to_json(self) -> dict[str, Any]:
+        """The state as JSON."""
         return {"stage": self.stage, "recent": list(self.recent)}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> HorizonState:
+        """Raises `DataError` when `data` is not one."""
         try:
             return cls(stage=int(data["stage"]), recent=tuple(float(x) for x in data["recent"]))
         except (KeyError, TypeError, ValueError) as error:

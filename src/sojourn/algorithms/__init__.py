@@ -1,1 +1,1 @@
-"""."""
+"""Advantages and losses: tensors in, tensors out."""

@@ -84,6 +84,8 @@ class LMSettings:
     """``admissible`` confines every completion to the commands that the environment lists."""
     max_episode_tokens: int | None = None
     """Budget of sampled tokens of one episode; None for no limit."""
+    show_instructions: bool = True
+    """Begin the context with the environment's rules and the action format, as a system message."""
     show_commands: bool = False
     """Append the admissible commands to every observation."""
 
@@ -109,11 +111,12 @@ class LMAgent:
         """Makes the constraints of all sessions, so that they share one cache; None when nothing is confined."""
         if settings.constraint == "admissible":
             self.constraints = CommandConstraints(action_format, renderer.completion_ids, renderer.end_id)
-        self._instructions = system_text(instructions, action_format, example_command)
+        shown = system_text(instructions, action_format, example_command)
+        self._instructions = shown if settings.show_instructions else ""
 
     @property
     def instructions(self) -> str:
-        """The environment's rules and the action format."""
+        """The environment's rules and the action format; empty if they are not shown."""
         return self._instructions
 
     def begin(self, *, session_id: str, seed: int, oracle: Plan | None = None) -> LMSession:
@@ -169,8 +172,7 @@ class LMSession:
             observation = with_commands(observation, listed)
         if self._num_turns:
             return agent.renderer.continuation(observation, last_sampled=self._last_sampled)
-        system = Message(role="system", content=agent.instructions)
-        return agent.renderer.opening([system, Message(role="user", content=observation)])
+        return agent.renderer.opening(opening_messages(agent.instructions, observation))
 
     def _params(self, num_prompt_ids: int, listed: Sequence[str] | None) -> SamplingParams:
         agent, settings = self._agent, self._agent.settings
@@ -207,6 +209,12 @@ class LMSession:
             parsed = Parsed(action=None, error=f"The command was cut after {len(completion.token_ids)} tokens.")
         error = None if parsed.action is not None else f"{parsed.error} {agent.action_format.expected}"
         return Decision(prompt_ids=prompt_ids, completion=completion, text=text, action=parsed.action, error=error)
+
+
+def opening_messages(instructions: str, observation: str) -> list[Message]:
+    """The messages of the first prompt; empty instructions are left out."""
+    system = [Message(role="system", content=instructions)] if instructions else []
+    return [*system, Message(role="user", content=observation)]
 
 
 def system_text(instructions: str, action_format: ActionFormat, example_command: str) -> str:

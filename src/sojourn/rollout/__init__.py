@@ -1,1 +1,1 @@
-"""."""
+"""Playing episodes, and turning them into training data."""

@@ -27,13 +27,13 @@ import sojourn
 from sojourn.config import BaseModelConfig, TrainConfig, cache_dir
 from sojourn.engine.pretrained import quiet_transformers
 from sojourn.envs.protocol import Scenario
-from sojourn.policy.agents import system_text
+from sojourn.policy.agents import opening_messages, system_text
 from sojourn.policy.base_tokenizer import train_base_tokenizer
 from sojourn.policy.formats import action_format
 from sojourn.policy.renderer import Renderer
 from sojourn.policy.scripted import RandomAgent
 from sojourn.rollout.collector import EpisodeSpec, derived_seed, limits_of, run_episodes
-from sojourn.types import Message, Trajectory
+from sojourn.types import Trajectory
 
 log = logging.getLogger(__name__)
 
@@ -67,9 +67,10 @@ def _key(config: TrainConfig, scenario: Scenario) -> str:
         "sojourn": sojourn.__version__,
         "transformers": transformers.__version__,
         "torch": torch.__version__,
-        "env": [scenario.env_id, config.env.options, scenario.instructions],
+        "env": [config.env.name, scenario.env_id, config.env.options, scenario.instructions],
         "base": policy.base.model_dump(),
-        "format": [policy.action_format, policy.show_commands],
+        "format": [policy.action_format, policy.show_instructions],
+        "play": [config.env.split, config.evaluate.horizon],
     }
     digest = hashlib.sha256(json.dumps(decisive, sort_keys=True, default=str).encode()).hexdigest()
     return f"{scenario.env_id}-{digest[:16]}"
@@ -105,13 +106,20 @@ def _make(config: TrainConfig, scenario: Scenario, trajectories: Sequence[Trajec
 def _texts(config: TrainConfig, scenario: Scenario, trajectories: Sequence[Trajectory]) -> list[str]:
     """Everything an agent reads or writes in random play."""
     form = action_format(config.policy.action_format)
-    texts = [system_text(scenario.instructions, form, scenario.example_command)]
+    texts = [_system(config, scenario)]
     for trajectory in trajectories:
         if trajectory.first is not None:
             texts.append(trajectory.first.observation)
         for turn in trajectory.turns:
             texts += [form.render(turn.decision.action or ""), turn.result.observation]
     return texts
+
+
+def _system(config: TrainConfig, scenario: Scenario) -> str:
+    """The system text that the policy will be shown."""
+    form = action_format(config.policy.action_format)
+    shown = config.policy.show_instructions
+    return system_text(scenario.instructions, form, scenario.example_command) if shown else ""
 
 
 def _random_model(base: BaseModelConfig, tokenizer: Any) -> Any:
@@ -125,6 +133,8 @@ def _random_model(base: BaseModelConfig, tokenizer: Any) -> Any:
         num_key_value_heads=base.num_heads,
         max_position_embeddings=base.max_length,
         tie_word_embeddings=True,
+        # the usual 0.02 fits a width of thousands; here it would leave attention uniform for many updates
+        initializer_range=base.hidden_size**-0.5,
         bos_token_id=None,
         eos_token_id=tokenizer.eos_token_id,
         pad_token_id=tokenizer.pad_token_id,
@@ -135,9 +145,8 @@ def _random_model(base: BaseModelConfig, tokenizer: Any) -> Any:
 def _ids(config: TrainConfig, scenario: Scenario, renderer: Renderer, trajectory: Trajectory) -> list[int]:
     """The episode as one sequence, exactly as the policy would see and write it."""
     form = action_format(config.policy.action_format)
-    system = system_text(scenario.instructions, form, scenario.example_command)
     first = trajectory.first.observation if trajectory.first is not None else ""
-    ids = list(renderer.opening([Message(role="system", content=system), Message(role="user", content=first)]))
+    ids = list(renderer.opening(opening_messages(_system(config, scenario), first)))
     for turn in trajectory.turns:
         written = (*renderer.completion_ids(form.render(turn.decision.action or "")), renderer.end_id)
         ids += written

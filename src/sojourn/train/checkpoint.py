@@ -6,6 +6,7 @@ earlier ones whole and never a half-written one under a valid name.
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import re
@@ -87,8 +88,11 @@ async def save_checkpoint(folder: Path, engine: Engine, state: TrainState, *, ke
         shutil.rmtree(final, ignore_errors=True)
         os.replace(temporary, final)
         _flush_folder(folder)
-    except BaseException:  # disk full, Ctrl-C: leave the earlier checkpoints alone and no debris
+    except BaseException as error:  # disk full, Ctrl-C: leave the earlier checkpoints alone and no debris
         shutil.rmtree(temporary, ignore_errors=True)
+        for number in (errno.ENOSPC, errno.EDQUOT):
+            if os.strerror(number) in str(error):  # safetensors says it in an error of its own
+                raise OSError(number, os.strerror(number), str(final)) from error
         raise
     _prune(folder, keep=keep, best=state.best.update if state.best else None)
     return Checkpoint(path=final, update=state.update)

@@ -47,7 +47,8 @@ async def train(parts: Parts, state: TrainState) -> TrainState:
     """Train from `state` until ``config.updates`` updates are done or ``parts.stop`` is set; returns the new state."""
     config, engine, recorder = parts.config, parts.engine, parts.recorder
     stream = TaskStream(parts.scenario.tasks(config.env.split), seed=config.seed, cursor=state.task_cursor)
-    while state.update < config.updates and not parts.stop.is_set():
+    is_stopping = False
+    while state.update < config.updates and not is_stopping:
         number, watch = state.update, Stopwatch(recorder.progress)
         horizon = horizon_at(config.horizon, number, state.horizon)
         with watch.phase("collect"):
@@ -79,10 +80,11 @@ async def train(parts: Parts, state: TrainState) -> TrainState:
             await engine.publish()
         metrics = {"horizon": float(horizon), **collection_metrics(collection, batch), **result.metrics}
         state = _advanced(parts, state, stream, metrics, collection, result)
-        recorder.update(number, metrics, watch, collection)
         with watch.phase("evaluate"):
             state, is_best = await _evaluated(parts, state)
-        if is_best or _is_due(config.checkpoint.every, state.update, config.updates) or parts.stop.is_set():
+        recorder.update(number, metrics, watch, collection)
+        is_stopping = parts.stop.is_set()  # read once: a signal after this line is for the next update
+        if is_best or is_stopping or _is_due(config.checkpoint.every, state.update, config.updates):
             await save_checkpoint(parts.checkpoints, engine, state, keep=config.checkpoint.keep)
         _raise_if_stuck(config, state, collection, result)
     return state
@@ -118,6 +120,7 @@ async def _evaluated(parts: Parts, state: TrainState) -> tuple[TrainState, bool]
         return state, False
     evaluation = await parts.evaluate(state.update)
     parts.recorder.evaluation(evaluation)
+    await parts.engine.publish()  # forgets the evaluation's contexts: a resumed sampler has none, and must agree bit for bit
     success = evaluation.overall.success_rate
     if success is None or (state.best is not None and success <= state.best.success):
         return state, False

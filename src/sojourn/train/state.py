@@ -39,6 +39,7 @@ class TrainState:
     best: Best | None = None
 
     def to_json(self) -> dict[str, Any]:
+        """The state as JSON."""
         return asdict(self) | {"horizon": self.horizon.to_json()}
 
     @classmethod

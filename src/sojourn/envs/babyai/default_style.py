@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from sojourn.envs.babyai.commands import Commands, Plan, Refusal
 from sojourn.envs.babyai.memory import Memory
@@ -65,6 +66,27 @@ class DefaultStyle:
     def admissible_commands(self) -> Sequence[str]:
         """Commands that can be carried out now."""
         return self.commands.admissible()
+
+
+class ReminderStyle(DefaultStyle):
+    """The default style with the goal as the last line of every observation, not as the first line of the first.
+
+    The goal is then always just before the answer: a small model, or a long episode, need not look far back for it.
+    """
+
+    def start(self) -> str:
+        """What is in view, and the goal."""
+        return f"{describe(self.memory)}\n{self._goal()}"
+
+    def act(self, action: str) -> Outcome:
+        """As the default style, with the goal after it while the episode goes on."""
+        outcome = super().act(action)
+        if outcome.status is not Status.RUNNING:
+            return outcome
+        return replace(outcome, text=f"{outcome.text}\n{self._goal()}")
+
+    def _goal(self) -> str:
+        return f"Your goal: {self._simulator.mission}"
 
 
 def _status(result: LowResult) -> Status:

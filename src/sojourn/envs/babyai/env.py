@@ -7,18 +7,21 @@ from collections.abc import Sequence
 from typing import Literal
 
 from sojourn.envs.babyai.agentgym_style import AgentGymStyle
-from sojourn.envs.babyai.default_style import DefaultStyle
+from sojourn.envs.babyai.default_style import DefaultStyle, ReminderStyle
 from sojourn.envs.babyai.levels import LEVELS, NUM_LEVELS
 from sojourn.envs.babyai.outcome import Outcome, Status, Style
 from sojourn.envs.babyai.simulator import Simulator
 from sojourn.errors import DataError, EnvError
 from sojourn.types import StepResult, Task
 
-StyleName = Literal["default", "agentgym"]
+StyleName = Literal["default", "reminder", "agentgym"]
 RewardName = Literal["binary", "time"]
 
-STYLES: dict[str, type[DefaultStyle] | type[AgentGymStyle]] = {"default": DefaultStyle, "agentgym": AgentGymStyle}
-
+STYLES: dict[str, type[DefaultStyle] | type[AgentGymStyle]] = {
+    "default": DefaultStyle,
+    "reminder": ReminderStyle,
+    "agentgym": AgentGymStyle,
+}
 
 _TASK_ID = re.compile(r"[0-9]{1,18}")
 

@@ -19,7 +19,11 @@ SEEDS = {"train": range(200, 10_000_000), "validation": range(100, 200), "test":
 PANEL_TASKS = 100
 PANEL_SEEDS = 5
 
-_INSTRUCTIONS = {"default": default_style.INSTRUCTIONS, "agentgym": agentgym_style.INSTRUCTIONS}
+_INSTRUCTIONS = {
+    "default": default_style.INSTRUCTIONS,
+    "reminder": default_style.INSTRUCTIONS,
+    "agentgym": agentgym_style.INSTRUCTIONS,
+}
 
 
 class SeedTasks(Sequence[Task]):
@@ -60,7 +64,8 @@ class SeedTasks(Sequence[Task]):
 class BabyAI:
     """The 40 levels of BabyAI that AgentGym uses, in words.
 
-    ``style`` is ``default``, or ``agentgym`` for AgentGym's own words and faults. ``reward`` is ``binary`` (1 at
+    ``style`` is ``default``; ``reminder``, the same with the goal as the last line of every observation; or
+    ``agentgym`` for AgentGym's own words and faults. ``reward`` is ``binary`` (1 at
     success: the same task is worth the same however it is solved, so returns are success rates) or ``time`` (minigrid's
     1 - 0.9 * low-level steps / limit, which also prefers short ways); where it is left out, the default style pays
     ``binary`` and AgentGym's ``time``, as it does. ``levels`` (numbers 1 to 40 or names such as ``GoToLocalS8N7``) and
@@ -130,6 +135,6 @@ class BabyAI:
 
     def oracle(self, env: Env) -> Oracle:
         """minigrid's expert bot, speaking the default style's commands."""
-        if not isinstance(env, BabyAIEnv) or self._style != "default":
-            raise ConfigError("the BabyAI oracle speaks the default style: make the environment with style='default'")
+        if not isinstance(env, BabyAIEnv) or self._style == "agentgym":
+            raise ConfigError("the BabyAI oracle does not speak the style 'agentgym': use 'default' or 'reminder'")
         return BabyAIOracle(env)
