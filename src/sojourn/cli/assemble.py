@@ -42,6 +42,7 @@ class Assembly:
                 temperature=temperature,
                 constraint=policy.constraint,
                 max_episode_tokens=policy.max_episode_tokens,
+                show_instructions=policy.show_instructions,
                 show_commands=policy.show_commands,
             ),
             instructions=self.scenario.instructions,

@@ -12,8 +12,7 @@ from pathlib import Path
 from sojourn.algorithms.table import find_algorithm
 from sojourn.cli.assemble import Assembly, assemble, make_engine, model_folder
 from sojourn.cli.live import make_progress
-from sojourn.config import TrainConfig
-from sojourn.engine.pretrained import load_tokenizer
+from sojourn.config import EvaluateConfig, TrainConfig
 from sojourn.envs.catalog import load_scenario
 from sojourn.envs.protocol import Panel
 from sojourn.errors import DataError
@@ -22,7 +21,7 @@ from sojourn.evaluate.report import write_report
 from sojourn.horizon import unreachable_warning
 from sojourn.policy.agents import Agent
 from sojourn.policy.scripted import OracleAgent, RandomAgent
-from sojourn.record.evaluation import Evaluation
+from sojourn.record.evaluation import Evaluation, read_evaluations
 from sojourn.record.metrics import MetricsWriter
 from sojourn.record.progress import Progress
 from sojourn.record.run_dir import RunDir
@@ -153,37 +152,52 @@ async def _baselines(parts: Assembly, recorder: Recorder) -> None:
 
 
 async def _final(parts: Assembly, run: RunDir, recorder: Recorder, state: TrainState) -> None:
-    """The last and the best weights on the final panel; the engine is left at the best."""
+    """The last and the best weights on the final panel; what a run that was killed in here had done is not repeated."""
     recorder.progress.phase("evaluate")
     final = _panel(parts, parts.config.evaluate.final_split)
     updates = [state.update]
     if state.best is not None and state.best.update != state.update:
         updates.append(state.best.update)
     for update in updates:
+        if _is_recorded(run, parts.config.evaluate, final, update):
+            continue
         if update != state.update:
             await parts.engine.load(find_checkpoint(run.checkpoints, str(update)).engine_uri)
         recorder.evaluation(await _policy_evaluator(parts, final)(update))
 
 
+def _is_recorded(run: RunDir, config: EvaluateConfig, panel: Panel, update: int) -> bool:
+    """Whether the policy after `update` updates was evaluated on `panel`, under the same limits, already."""
+    wanted = (update, panel.sha256, config.horizon, config.repeats, config.seed, config.temperature)
+    return any(
+        (e.update, e.panel_sha256, e.horizon, e.repeats, e.seed, e.temperature) == wanted
+        for e in read_evaluations(run.evaluations)
+        if e.agent == "policy"
+    )
+
+
 @contextmanager
 def _stop_on_interrupt(stop: asyncio.Event, progress: Progress) -> Iterator[None]:
-    """The first Ctrl-C (or SIGTERM) stops after the update under way, the second at once."""
+    """The first Ctrl-C (or SIGTERM) stops after the update under way, the second at once.
+
+    Plain signal handlers, not the event loop's: those would wait until the engine has done computing.
+    """
     loop = asyncio.get_running_loop()
+    at_once = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: signal.SIG_DFL}
 
-    def ask() -> None:
+    def ask(number: int, frame: object) -> None:
         stop.set()
-        for number in signals:
-            loop.remove_signal_handler(number)
-        progress.message("stopping after this update, with a checkpoint; press Ctrl-C again to stop at once")
+        for interrupt, handler in at_once.items():
+            signal.signal(interrupt, handler)
+        text = "stopping after this update, with a checkpoint; press Ctrl-C again to stop at once"
+        loop.call_soon_threadsafe(progress.message, text)  # not here: it may have interrupted another message
 
-    signals = (signal.SIGINT, signal.SIGTERM)
-    for number in signals:
-        loop.add_signal_handler(number, ask)
+    before = {number: signal.signal(number, ask) for number in at_once}
     try:
         yield
     finally:
-        for number in signals:
-            loop.remove_signal_handler(number)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 @contextmanager
@@ -227,7 +241,7 @@ def export_run(run_dir: Path, checkpoint: str, out: Path) -> None:
         folder = await model_folder(config, load_scenario(config.env.name, config.env.options))
         engine = make_engine(config, folder)
         await engine.load(found.engine_uri)
-        engine.export(str(out), load_tokenizer(folder))
+        engine.export(str(out))
         await engine.close()
 
     asyncio.run(export())

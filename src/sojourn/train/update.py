@@ -75,8 +75,14 @@ class PolicyLoss:
             self._add("loss/kl", weight_N, kl_N)
         loss = (weight_N * loss_N).sum()
         if not bool(torch.isfinite(loss)):
-            self.nonfinite_rows += rows
+            self.nonfinite_rows += self._nonfinite(rows, loss_N)
         return loss
+
+    def _nonfinite(self, rows: Sequence[int], loss_N: Tensor) -> list[int]:
+        """Those of `rows` that have a token without a finite loss; all of them if only their sum overflowed."""
+        losses = loss_N.detach().split([self.offsets[r + 1] - self.offsets[r] for r in rows])
+        bad = [r for r, loss_n in zip(rows, losses, strict=True) if not bool(torch.isfinite(loss_n).all())]
+        return bad or list(rows)
 
     def _add(self, name: str, weight_N: Tensor, value_N: Tensor) -> None:
         mean = float((weight_N * value_N.detach().to(weight_N.dtype)).sum())

@@ -1,0 +1,272 @@
+"""The engine `torch`: trainer, sampler and reference of one model in this process, on the CPU or one GPU."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from transformers import PreTrainedModel
+
+from sojourn.engine.devices import choose_device, choose_sampler_dtype, parse_dtype
+from sojourn.engine.hf_sampler import HFSampler
+from sojourn.engine.microbatch import MicroBatch, microbatches
+from sojourn.engine.optimizer import Optimizer
+from sojourn.engine.pretrained import load_model, load_tokenizer, resolve_model
+from sojourn.engine.protocol import AdamParams, EngineInfo, EngineRole, OptimStats, Row, RowLoss, TokenOutputs
+from sojourn.engine.torch_state import TorchState
+from sojourn.engine.train_forward import TrainForward, enable_activation_checkpointing
+from sojourn.engine.weights import LoraSpec, add_lora, merged_weights
+from sojourn.errors import ConfigError
+from sojourn.types import Completion, SamplingParams
+
+
+class TorchEngine:
+    """Implements `sojourn.engine.protocol.Engine` and `FusesBackward`.
+
+    The sampler has its own copy of the weights, so what is not published is never sampled, and may compute in another
+    number type. Methods run on the caller's event loop and block it while they compute.
+    """
+
+    def __init__(
+        self,
+        model: PreTrainedModel,
+        *,
+        name: str = "model",
+        tokenizer: Any = None,
+        sampler_dtype: torch.dtype = torch.float32,
+        train_dtype: torch.dtype = torch.float32,
+        lora: LoraSpec | None = None,
+        reference: Callable[[], PreTrainedModel] | None = None,
+        max_length: int | None = None,
+        max_tokens_per_microbatch: int = 4096,
+        activation_checkpointing: bool = False,
+        max_slots: int = 64,
+        seed: int = 0,
+    ) -> None:
+        """Takes `model` over (it is trained in place, on the device and in the type its weights have).
+
+        `tokenizer` is only written beside saved weights. `train_dtype` bfloat16 computes in it under autocast; the
+        weights and the optimiser stay as they are. `reference` loads the weights at creation when they are first
+        needed; None keeps a copy from the start (with LoRA neither is needed). Raises `ConfigError` for a model or a
+        length that cannot be used.
+        """
+        self._name = name
+        self._tokenizer = tokenizer
+        self._max_length = _checked_length(model, max_length)
+        self._max_tokens = max_tokens_per_microbatch
+        self._spec = lora
+        self._autocast = torch.bfloat16 if train_dtype == torch.bfloat16 else None
+        self._sampler = HFSampler(model, dtype=sampler_dtype, max_length=self._max_length, max_slots=max_slots)
+        self._model = model.requires_grad_(lora is None)
+        self._reference_of = reference if reference is not None or lora is not None else _keep_copy(model)
+        self._reference: TrainForward | None = None
+        self._lora: Any = None if lora is None else add_lora(model, lora, seed)
+        self._forward = TrainForward(model, autocast=self._autocast)
+        if activation_checkpointing:
+            enable_activation_checkpointing(model)
+        self._optimizer = Optimizer({n: p for n, p in model.named_parameters() if p.requires_grad})
+
+    @classmethod
+    def from_pretrained(
+        cls,
+        path: str,
+        *,
+        device: str = "auto",
+        sampler_dtype: str = "auto",
+        train_dtype: str = "float32",
+        lora: LoraSpec | None = None,
+        max_length: int | None = None,
+        max_tokens_per_microbatch: int = 4096,
+        activation_checkpointing: bool = False,
+        max_slots: int = 64,
+        seed: int = 0,
+        num_threads: int | None = None,
+    ) -> TorchEngine:
+        """An engine for the model at `path` (see `pretrained.resolve_model`). Weights are trained in float32.
+
+        Its tokenizer, if it has one, is written beside saved weights. `num_threads` sets PyTorch's threads for the
+        whole process; None leaves them. Raises `ConfigError` for a wrong path, device, number type or length.
+        """
+        place, folder = choose_device(device), resolve_model(path)
+        model = load_model(folder, device=place)
+        size = sum(parameter.numel() for parameter in model.parameters())
+        if num_threads is not None:
+            torch.set_num_threads(num_threads)
+        return cls(
+            model,
+            name=path,
+            tokenizer=_tokenizer_of(folder),
+            sampler_dtype=choose_sampler_dtype(sampler_dtype, place, size),
+            train_dtype=parse_dtype(train_dtype),
+            lora=lora,
+            reference=lambda: load_model(folder, device=place),
+            max_length=max_length,
+            max_tokens_per_microbatch=max_tokens_per_microbatch,
+            activation_checkpointing=activation_checkpointing,
+            max_slots=max_slots,
+            seed=seed,
+        )
+
+    @property
+    def sampler(self) -> HFSampler:
+        """The sampler, for its counters."""
+        return self._sampler
+
+    def info(self) -> EngineInfo:
+        return EngineInfo(
+            model=self._name,
+            max_length=self._max_length,
+            vocab_size=self._sampler.decoder.vocab_size,
+            num_parameters=self._sampler.decoder.num_parameters,
+            trains="full" if self._spec is None else "lora",
+            roles=("policy", "reference"),
+            outputs=("logprobs", "entropy"),
+            clips_gradients=True,
+            confines=True,
+        )
+
+    async def sample(self, prompt_ids: Sequence[int], params: SamplingParams, session: str = "") -> Completion:
+        return await self._sampler.sample(prompt_ids, params, session)
+
+    def release(self, session: str) -> None:
+        self._sampler.release(session)
+
+    async def publish(self) -> int:
+        await self._sampler.publish(dict(self._merged()), self._sampler.version + 1)
+        return self._sampler.version
+
+    async def forward(self, rows: Sequence[Row], role: EngineRole = "policy") -> TokenOutputs:
+        model, context = self._of_role(role)
+        outputs = _Outputs(rows)
+        with torch.no_grad(), context:
+            for batch in self._batches(rows):
+                outputs.put(batch, *model(batch))
+        return outputs.result()
+
+    async def backward(self, rows: Sequence[Row], cotangents: TokenOutputs) -> None:
+        logprobs_N = torch.from_numpy(np.asarray(cotangents.logprobs_N, dtype=np.float32))
+        entropy_N = torch.from_numpy(np.asarray(cotangents.entropy_N, dtype=np.float32))
+        num_trained = sum(row.num_trained for row in rows)
+        if logprobs_N.shape != (num_trained,) or entropy_N.shape != (num_trained,):
+            raise ValueError(
+                f"expected {num_trained} cotangents, got {tuple(logprobs_N.shape)}, {tuple(entropy_N.shape)}"
+            )
+        has_entropy = bool(entropy_N.any())
+        for batch in self._batches(rows):
+            logprobs, entropy = self._forward(batch)
+            total = (logprobs * logprobs_N[batch.flat_N].to(logprobs.device)).sum()
+            if has_entropy:
+                total = total + (entropy * entropy_N[batch.flat_N].to(entropy.device)).sum()
+            _backward(total)
+
+    async def forward_backward(self, rows: Sequence[Row], loss: RowLoss) -> TokenOutputs:
+        outputs = _Outputs(rows)
+        for batch in self._batches(rows):
+            logprobs, entropy = self._forward(batch)
+            outputs.put(batch, logprobs, entropy)
+            _backward(loss(batch.rows, logprobs, entropy))
+        return outputs.result()
+
+    async def optim_step(self, params: AdamParams) -> OptimStats:
+        return self._optimizer.step(params)
+
+    def zero_grad(self) -> None:
+        self._optimizer.zero_grad()
+
+    async def save(self, path: str) -> str:
+        """Write weights, adapters, optimiser and ``engine.json`` into the folder `path`, which is the URI."""
+        self._state().save(path, self._sampler.version)
+        return path
+
+    async def load(self, uri: str) -> None:
+        """Restore a folder written by `save`. Raises `DataError` if it is not one, or of another model."""
+        version = self._state().load(uri)
+        self._optimizer.zero_grad()
+        await self._sampler.publish(dict(self._merged()), version)
+
+    def export(self, path: str) -> None:
+        """Write a plain transformers folder, adapters merged, that ``AutoModelForCausalLM.from_pretrained`` loads."""
+        self._state().export(path)
+
+    async def close(self) -> None:
+        self._sampler.close()
+        self._optimizer.zero_grad()
+        self._reference = None
+
+    def _state(self) -> TorchState:
+        return TorchState(
+            model=self._model,
+            optimizer=self._optimizer,
+            lora=self._spec,
+            peft_model=self._lora,
+            tokenizer=self._tokenizer,
+        )
+
+    def _merged(self) -> Any:
+        return merged_weights(self._model, is_lora=self._spec is not None)
+
+    def _batches(self, rows: Sequence[Row]) -> list[MicroBatch]:
+        for index, row in enumerate(rows):
+            if row.num_tokens > self._max_length:
+                raise ValueError(f"row {index} has {row.num_tokens} tokens, the limit is {self._max_length}")
+        return microbatches(rows, self._max_tokens, self._forward.device)
+
+    def _of_role(self, role: EngineRole) -> tuple[TrainForward, AbstractContextManager[Any]]:
+        if role == "policy":
+            return self._forward, nullcontext()
+        if role != "reference":
+            raise ConfigError(f"unknown role {role!r}; known: policy, reference")
+        if self._lora is not None:
+            return self._forward, self._lora.disable_adapter()
+        if self._reference is None:
+            assert self._reference_of is not None
+            frozen = self._reference_of().to(self._forward.device).requires_grad_(False).eval()
+            self._reference = TrainForward(frozen, autocast=self._autocast)
+        return self._reference, nullcontext()
+
+
+class _Outputs:
+    """Collects the outputs of micro-batches in the order of the call's trained tokens."""
+
+    def __init__(self, rows: Sequence[Row]) -> None:
+        num_trained = sum(row.num_trained for row in rows)
+        self._logprobs_N = torch.zeros(num_trained)
+        self._entropy_N = torch.zeros(num_trained)
+
+    def put(self, batch: MicroBatch, logprobs: Tensor, entropy: Tensor) -> None:
+        self._logprobs_N[batch.flat_N] = logprobs.detach().cpu()
+        self._entropy_N[batch.flat_N] = entropy.detach().cpu()
+
+    def result(self) -> TokenOutputs:
+        return TokenOutputs(logprobs_N=self._logprobs_N.numpy(), entropy_N=self._entropy_N.numpy())
+
+
+def _backward(total: Tensor) -> None:
+    if total.requires_grad:  # a loss that leaves these rows out has no gradient, and that is no error
+        total.backward()  # type: ignore[no-untyped-call]
+
+
+def _tokenizer_of(folder: str) -> Any:
+    try:
+        return load_tokenizer(folder)
+    except ConfigError:  # a model without one can be trained as well: only ids cross
+        return None
+
+
+def _keep_copy(model: PreTrainedModel) -> Callable[[], PreTrainedModel]:
+    frozen = copy.deepcopy(model)
+    return lambda: frozen
+
+
+def _checked_length(model: PreTrainedModel, max_length: int | None) -> int:
+    limit = int(getattr(model.config.get_text_config(), "max_position_embeddings", 0) or 0)
+    if max_length is None and not limit:
+        raise ConfigError("the model does not say how long its context is: set max_length")
+    if max_length is not None and (max_length < 2 or (limit and max_length > limit)):
+        raise ConfigError(f"max_length must be between 2 and the model's {limit}, got {max_length}")
+    return max_length or limit
