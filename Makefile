@@ -3,7 +3,8 @@ PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check
-# The CPU build where there is no GPU: without it, pip would bring gigabytes of CUDA.
+# Installed first and by itself. On Linux the default build carries CUDA (gigabytes); for the CPU build point pip at
+# PyTorch's CPU index (PIP_INDEX_URL) or install torch into $(VENV) beforehand.
 TORCH  ?= torch==2.13.0
 
 .PHONY: train test check setup setup-test clean

@@ -10,7 +10,7 @@ from tests.toys import Buttons, ButtonsEnv
 
 from sojourn.config import RolloutConfig
 from sojourn.envs.protocol import Env
-from sojourn.errors import ContextFullError, EnvError, SamplerError, TokenLimitError, TooManyFailuresError
+from sojourn.errors import ConfigError, ContextFullError, EnvError, SamplerError, TokenLimitError, TooManyFailuresError
 from sojourn.policy.scripted import OracleAgent, RandomAgent, ReplayAgent
 from sojourn.rollout.collector import EpisodeSpec, collect_groups, derived_seed, run_episodes
 from sojourn.rollout.episode import EpisodeLimits, run_episode
@@ -162,6 +162,15 @@ def run(scenario: Buttons, agent, count: int, **options) -> Sequence[Trajectory 
 def test_the_oracle_solves_everything_and_random_play_does_not():
     assert all(t is not None and t.is_success for t in run(SCENARIO, OracleAgent(), 60))
     assert not all(t is not None and t.is_success for t in run(SCENARIO, RandomAgent(), 60))
+
+
+def test_a_configuration_error_in_an_episode_rises_as_itself():
+    class NoPlan(OracleAgent):
+        def begin(self, **_):
+            raise ConfigError("no oracle here")
+
+    with pytest.raises(ConfigError, match="no oracle here"):
+        run(SCENARIO, NoPlan(), 5)
 
 
 def test_same_seeds_same_trajectories_however_many_run_at_once():

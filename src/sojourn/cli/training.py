@@ -15,7 +15,7 @@ from sojourn.cli.live import make_progress
 from sojourn.config import EvaluateConfig, TrainConfig
 from sojourn.envs.catalog import load_scenario
 from sojourn.envs.protocol import Panel
-from sojourn.errors import DataError
+from sojourn.errors import ConfigError, DataError
 from sojourn.evaluate.panel import evaluate_panel, first_tasks
 from sojourn.evaluate.report import write_report
 from sojourn.horizon import unreachable_warning
@@ -145,8 +145,11 @@ async def _baselines(parts: Assembly, recorder: Recorder) -> None:
     evaluate = parts.config.evaluate
     final = _panel(parts, evaluate.final_split)
     recorder.progress.phase("evaluate")
-    recorder.evaluation(await _evaluate(parts, final, RandomAgent(), "random", None))
-    recorder.evaluation(await _evaluate(parts, final, OracleAgent(), "oracle", None))
+    for name, agent in (("random", RandomAgent()), ("oracle", OracleAgent())):
+        try:
+            recorder.evaluation(await _evaluate(parts, final, agent, name, None))
+        except ConfigError as error:  # an environment need not list commands or have an oracle
+            recorder.progress.message(f"no {name} baseline: {error}")
     for panel in (final, _panel(parts, evaluate.split, evaluate.max_tasks)):
         recorder.evaluation(await _policy_evaluator(parts, panel)(0))
 

@@ -151,11 +151,11 @@ async def _check_determinism(make_scenario: Callable[[], Scenario], task: Task, 
     scenario = make_scenario()
     env, beside = scenario.make(), scenario.make()
     repeated = [await env.reset(task)]
-    await beside.reset(other)
+    is_over = _is_over(await beside.reset(other))
     for number, action in enumerate(actions):
         commands = _commands(beside)
-        if commands and number < _RANDOM_TURNS // 2:
-            await beside.step(commands[number % len(commands)])
+        if commands and not is_over:
+            is_over = _is_over(await beside.step(commands[number % len(commands)]))
         repeated.append(await env.step(action))
     check(repeated == results, f"{task.task_id}: another live episode changes nothing")
     await env.close()
@@ -168,6 +168,10 @@ def check_commands(scenario: Scenario, task: Task, seed: int = 0) -> None:
     Environments that do not list commands pass.
     """
     asyncio.run(_check_commands(scenario, task, seed))
+
+
+def _is_over(result: StepResult) -> bool:
+    return result.terminated or result.truncated
 
 
 async def _check_commands(scenario: Scenario, task: Task, seed: int) -> None:

@@ -94,8 +94,11 @@ async def run_episodes(
                 failed.append(trajectory)
         return EpisodeOutcome(trajectory=None, failed=tuple(failed))
 
-    async with asyncio.TaskGroup() as running:
-        tasks = [running.create_task(play(spec)) for spec in specs]
+    try:
+        async with asyncio.TaskGroup() as running:
+            tasks = [running.create_task(play(spec)) for spec in specs]
+    except BaseExceptionGroup as group:
+        raise group.exceptions[0] from group  # the first is what went wrong; for it the others were cancelled
     return [task.result() for task in tasks]
 
 

@@ -27,6 +27,7 @@ import sojourn
 from sojourn.config import BaseModelConfig, TrainConfig, cache_dir
 from sojourn.engine.pretrained import quiet_transformers
 from sojourn.envs.protocol import Scenario
+from sojourn.errors import TooManyFailuresError
 from sojourn.policy.agents import opening_messages, system_text
 from sojourn.policy.base_tokenizer import train_base_tokenizer
 from sojourn.policy.formats import action_format
@@ -87,6 +88,11 @@ async def _random_play(config: TrainConfig, scenario: Scenario) -> list[Trajecto
         for n, p in enumerate(picks)
     ]
     outcomes = await run_episodes(scenario, agent, specs, horizon=horizon, limits=limits_of(config.rollout))
+    failed = [trajectory for outcome in outcomes for trajectory in outcome.failed]
+    if len(failed) > config.rollout.max_failure_share * len(specs):
+        raise TooManyFailuresError(
+            f"{len(failed)} of {len(specs)} episodes of random play failed; the last one: {failed[-1].error}"
+        )
     return [outcome.trajectory for outcome in outcomes if outcome.trajectory is not None]
 
 

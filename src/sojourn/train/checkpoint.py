@@ -41,8 +41,12 @@ class Checkpoint:
         except (OSError, ValueError) as error:
             raise DataError(f"{file}: not a readable checkpoint: {error}") from error
         if not isinstance(data, dict) or data.get("schema") != SCHEMA:
-            raise DataError(f"{file}: expected schema {SCHEMA}, got {data.get('schema') if data else data!r}")
-        return TrainState.from_json(data["state"])
+            got = data.get("schema") if isinstance(data, dict) else data
+            raise DataError(f"{file}: expected schema {SCHEMA}, got {got!r}")
+        try:
+            return TrainState.from_json(data.get("state", {}))
+        except DataError as error:
+            raise DataError(f"{file}: {error}") from error
 
 
 def list_checkpoints(folder: Path) -> list[Checkpoint]:

@@ -120,7 +120,9 @@ async def _evaluated(parts: Parts, state: TrainState) -> tuple[TrainState, bool]
         return state, False
     evaluation = await parts.evaluate(state.update)
     parts.recorder.evaluation(evaluation)
-    await parts.engine.publish()  # forgets the evaluation's contexts: a resumed sampler has none, and must agree bit for bit
+    await (
+        parts.engine.publish()
+    )  # forgets the evaluation's contexts: a resumed sampler has none, and must agree bit for bit
     success = evaluation.overall.success_rate
     if success is None or (state.best is not None and success <= state.best.success):
         return state, False

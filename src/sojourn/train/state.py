@@ -50,5 +50,5 @@ class TrainState:
             horizon = HorizonState.from_json(fields.pop("horizon"))
             best = fields.pop("best")
             return cls(**fields, horizon=horizon, best=None if best is None else Best(**best))
-        except (KeyError, TypeError) as error:
-            raise DataError(f"expected the state of a run, got keys {sorted(data)}: {error}") from error
+        except (KeyError, TypeError, ValueError) as error:
+            raise DataError(f"expected the state of a run, got {data!r}: {type(error).__name__}: {error}") from error
