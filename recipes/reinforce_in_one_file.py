@@ -23,9 +23,9 @@ from transformers import DynamicCache, LlamaConfig, LlamaForCausalLM
 
 from sojourn.envs.catalog import load_scenario
 
-LEVELS = ["PickupLoc", "PickupDistDebug", "PutNextLocalS6N4", "UnlockLocalDist"]
-HORIZONS = [4, 6, 8]  # ScalingInter: a third of the time at each
-TEST_HORIZON = 8
+LEVELS = ["KeyInBox", "OpenRedBlueDoorsDebug"]
+HORIZONS = [6, 8, 10]  # ScalingInter: a third of the time at each
+TEST_HORIZON = 10
 TASKS, GROUP = 16, 8  # tasks an update, episodes a task
 PAD, END = 0, 1
 
@@ -65,16 +65,14 @@ def choice_logprobs(logits_NV: torch.Tensor, options: list[list[int]]) -> tuple[
 @torch.no_grad()
 def act(model: LlamaForCausalLM, live: list[Episode], words: Words) -> list[str]:
     """One command for each live episode, chosen word by word; the batch is padded on the left."""
-    commands = [{tuple(words(c)) + (END,): c for c in e.env.admissible_commands()} for e in live]
+    commands = [{(*words(c), END): c for c in e.env.admissible_commands()} for e in live]
     longest = max(len(e.ids) for e in live)
     mask = torch.tensor([[0] * (longest - len(e.ids)) + [1] * len(e.ids) for e in live])
     ids = torch.tensor([[PAD] * (longest - len(e.ids)) + e.ids for e in live])
     cache, written = DynamicCache(), [() for _ in live]
     while True:
         position = (mask.cumsum(1) - 1).clamp(min=0)[:, -ids.shape[1] :]
-        out = model(
-            input_ids=ids, attention_mask=mask, position_ids=position, past_key_values=cache, logits_to_keep=1
-        )
+        out = model(input_ids=ids, attention_mask=mask, position_ids=position, past_key_values=cache, logits_to_keep=1)
         options = [next_words(commands[b], written[b]) or [END] for b in range(len(live))]
         logprob_NK, index_NK = choice_logprobs(out.logits[:, -1].float(), options)
         picked = index_NK.gather(1, torch.multinomial(logprob_NK.exp(), 1))[:, 0].tolist()
@@ -103,7 +101,7 @@ def rollout(model, scenario, tasks, words: Words, horizon: int) -> list[Episode]
     episodes = []
     for task in tasks:
         env = scenario.make()
-        episodes.append(Episode(env=env, ids=words(run(env.reset(task)).observation) + [END]))
+        episodes.append(Episode(env=env, ids=[*words(run(env.reset(task)).observation), END]))
     for _ in range(horizon):
         live = [e for e in episodes if not e.is_over]
         if not live:
@@ -152,7 +150,7 @@ def main() -> None:
     args = parser.parse_args()
     torch.manual_seed(args.seed)
     rng = random.Random(args.seed)
-    scenario = load_scenario("babyai", {"levels": args.levels})
+    scenario = load_scenario("babyai", {"style": "reminder", "levels": args.levels})
     words = Words(size=256)
     model = LlamaForCausalLM(
         LlamaConfig(
@@ -163,6 +161,7 @@ def main() -> None:
             num_attention_heads=4,
             max_position_embeddings=2048,
             tie_word_embeddings=True,
+            initializer_range=args.hidden**-0.5,
             pad_token_id=PAD,
             eos_token_id=END,
             bos_token_id=None,

@@ -8,6 +8,7 @@ import signal
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from sojourn.algorithms.table import find_algorithm
 from sojourn.cli.assemble import Assembly, assemble, make_engine, model_folder
@@ -186,7 +187,7 @@ def _stop_on_interrupt(stop: asyncio.Event, progress: Progress) -> Iterator[None
     Plain signal handlers, not the event loop's: those would wait until the engine has done computing.
     """
     loop = asyncio.get_running_loop()
-    at_once = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: signal.SIG_DFL}
+    at_once: dict[signal.Signals, Any] = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: signal.SIG_DFL}
 
     def ask(number: int, frame: object) -> None:
         stop.set()

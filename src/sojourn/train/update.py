@@ -80,7 +80,7 @@ class PolicyLoss:
 
     def _nonfinite(self, rows: Sequence[int], loss_N: Tensor) -> list[int]:
         """Those of `rows` that have a token without a finite loss; all of them if only their sum overflowed."""
-        losses = loss_N.detach().split([self.offsets[r + 1] - self.offsets[r] for r in rows])
+        losses = torch.split(loss_N.detach(), [self.offsets[r + 1] - self.offsets[r] for r in rows])
         bad = [r for r, loss_n in zip(rows, losses, strict=True) if not bool(torch.isfinite(loss_n).all())]
         return bad or list(rows)
 
