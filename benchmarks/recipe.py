@@ -1,0 +1,111 @@
+"""Runs a recipe with several seeds and writes its ``result.json`` and ``plot.png``: every seed, with all baselines.
+
+    python benchmarks/recipe.py recipes/babyai/train.toml --seeds 0 1 2 --jobs 2
+
+The seed is that of the run *and* of the base policy's initial weights. Runs go to ``runs/<recipe>-seed<k>``; one
+that is already complete there, with the same configuration, is not repeated.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from _machine import machine, versions
+from sojourn.config import TrainConfig, load_config
+from sojourn.evaluate.history import History, read_history
+from sojourn.evaluate.plot import write_plot
+from sojourn.record.evaluation import Evaluation
+from sojourn.record.run_dir import RunDir
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("recipe", type=Path)
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument("--jobs", type=int, default=1, help="runs at the same time, one thread each if more than one")
+    parser.add_argument("--out", type=Path, default=Path("runs"))
+    args = parser.parse_args()
+    with ThreadPoolExecutor(args.jobs) as pool:
+        runs = list(pool.map(lambda seed: run_seed(args.recipe, seed, args.out, args.jobs), args.seeds))
+    histories = [read_history(path) for path in runs]
+    folder = args.recipe.parent
+    result = {
+        "recipe": str(args.recipe),
+        "command": " ".join(["python", "benchmarks/recipe.py", *map(str, sys.argv[1:])]),
+        "machine": machine(),
+        "versions": versions(),
+        "seeds": [seed_result(seed, history) for seed, history in zip(args.seeds, histories, strict=True)],
+    }
+    (folder / "result.json").write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    write_plot(histories, folder / "plot.png")
+    for row in result["seeds"]:
+        print(row["seed"], {name: row["test"][name]["overall"]["success_rate"] for name in row["test"]})
+
+
+def arguments(seed: int, out: Path, jobs: int) -> list[str]:
+    """What is different from the recipe's file."""
+    threads = ["--threads", "1"] if jobs > 1 else []
+    return ["--seed", str(seed), "--policy.base.seed", str(seed), "--out", str(out), *threads]
+
+
+def run_seed(recipe: Path, seed: int, out: Path, jobs: int) -> Path:
+    """The directory of the complete run of one seed, made if it is not there."""
+    name = f"{recipe.parent.name}-seed{seed}"
+    extra = ["--name", name, *arguments(seed, out, jobs)]
+    path = load_config(recipe, extra).run_dir
+    if not is_complete(path, load_config(recipe, extra)):
+        log = out / f"{name}.log"
+        out.mkdir(parents=True, exist_ok=True)
+        command = [sys.executable, "-m", "sojourn.cli", "train", str(recipe), *extra]
+        with log.open("w") as file:
+            subprocess.run(command, stdout=file, check=True, env={**os.environ, "OMP_WAIT_POLICY": "PASSIVE"})
+    return path
+
+
+def is_complete(path: Path, config: TrainConfig) -> bool:
+    """Whether a finished run of just this configuration is there."""
+    run = RunDir(path)
+    if not run.report.exists():
+        return False
+    ignored = {"threads"}  # decides the speed, not what is trained
+    return run.config().model_dump(exclude=ignored) == config.model_dump(exclude=ignored)
+
+
+def seed_result(seed: int, history: History) -> dict[str, Any]:
+    """Baselines, before and after on the test panel, and what it took."""
+    test = [e for e in history.evaluations if e.panel.split("/")[1].startswith(history.config.evaluate.final_split)]
+    seconds = [row["time/update"] for row in history.timings]
+    return {
+        "seed": seed,
+        "updates": history.num_updates,
+        "panel": test[0].panel,
+        "panel_sha256": test[0].panel_sha256,
+        "evaluation_horizon": test[0].horizon,
+        "test": {label(e): e.to_json() for e in test},
+        "validation_success": {
+            str(e.update): e.overall.success_rate
+            for e in history.evaluations
+            if e not in test and e.update is not None and e.agent == "policy"
+        },
+        "episodes": sum(row["train/episodes"] for row in history.metrics),
+        "environment_steps": sum(row["train/episodes"] * row["train/turns"] for row in history.metrics),
+        "training_wall_s": sum(seconds),
+        "peak_memory_mb": max(row["memory/peak_mb"] for row in history.timings),
+        "starts": history.run.starts(),
+    }
+
+
+def label(evaluation: Evaluation) -> str:
+    """``random``, ``oracle``, or ``policy after N updates``."""
+    return evaluation.agent if evaluation.update is None else f"{evaluation.agent} after {evaluation.update} updates"
+
+
+if __name__ == "__main__":
+    main()
