@@ -74,7 +74,7 @@ def is_complete(path: Path, config: TrainConfig) -> bool:
     run = RunDir(path)
     if not run.report.exists():
         return False
-    ignored = {"threads"}  # decides the speed, not what is trained
+    ignored = {"threads", "name", "out"}  # decide the speed and the place, not what is trained
     return run.config().model_dump(exclude=ignored) == config.model_dump(exclude=ignored)
 
 

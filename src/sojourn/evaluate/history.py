@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -82,9 +83,8 @@ def read_history(path: Path) -> History:
 
 
 def _is_of_split(panel: str, split: str) -> bool:
-    """Panels are called ``<env id>/<split>``; a cut or an option may follow the split's name."""
-    rest = panel.rpartition("/")[2].removeprefix(split)
-    return panel.rpartition("/")[2].startswith(split) and not rest[:1].isalnum()
+    """Panels are called ``<env id>/<split>``; a cut (``[:30]``) or an option (``/depths=2``) may follow."""
+    return re.search(rf"/{re.escape(split)}(?![\w])", panel) is not None
 
 
 def _limits(evaluation: Evaluation) -> tuple[object, ...]:
