@@ -9,6 +9,7 @@ that is already complete there, with the same configuration, is not repeated.
 from __future__ import annotations
 
 import argparse
+import asyncio
 import json
 import os
 import subprocess
@@ -18,11 +19,17 @@ from pathlib import Path
 from typing import Any
 
 from _machine import machine, versions
+from sojourn.cli.assemble import assemble
 from sojourn.config import TrainConfig, load_config
+from sojourn.envs.catalog import load_scenario
 from sojourn.evaluate.history import History, read_history
+from sojourn.evaluate.panel import evaluate_panel
 from sojourn.evaluate.plot import write_plot
+from sojourn.policy.scripted import OracleAgent, RandomAgent
 from sojourn.record.evaluation import Evaluation
 from sojourn.record.run_dir import RunDir
+from sojourn.rollout.collector import limits_of
+from sojourn.train.checkpoint import find_checkpoint
 
 
 def main() -> None:
@@ -30,6 +37,7 @@ def main() -> None:
     parser.add_argument("recipe", type=Path)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--jobs", type=int, default=1, help="runs at the same time, one thread each if more than one")
+    parser.add_argument("--all-tasks", action="store_true", help="test the first seed's policy on every category too")
     parser.add_argument("--out", type=Path, default=Path("runs"))
     args = parser.parse_args()
     with ThreadPoolExecutor(args.jobs) as pool:
@@ -43,6 +51,8 @@ def main() -> None:
         "versions": versions(),
         "seeds": [seed_result(seed, history) for seed, history in zip(args.seeds, histories, strict=True)],
     }
+    if args.all_tasks:
+        result["all_tasks"] = asyncio.run(all_tasks(args.seeds[0], histories[0]))
     (folder / "result.json").write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
     write_plot(histories, folder / "plot.png")
     for row in result["seeds"]:
@@ -100,6 +110,29 @@ def seed_result(seed: int, history: History) -> dict[str, Any]:
         "peak_memory_mb": max(row["memory/peak_mb"] for row in history.timings),
         "starts": history.run.starts(),
     }
+
+
+async def all_tasks(seed: int, history: History) -> dict[str, Any]:
+    """The policy after the last update on the whole environment's test panel, beside random play and the oracle."""
+    config = history.config
+    options = {key: value for key, value in config.env.options.items() if key not in ("levels", "categories", "depths")}
+    scenario = load_scenario(config.env.name, options)
+    parts = await assemble(config)
+    await parts.engine.load(find_checkpoint(history.run.checkpoints, "last").engine_uri)
+    agents = {"policy": parts.agent(config.evaluate.temperature), "random": RandomAgent(), "oracle": OracleAgent()}
+    found = {}
+    for name, agent in agents.items():
+        found[name], _ = await evaluate_panel(
+            scenario,
+            scenario.panel(config.evaluate.final_split),
+            agent,
+            agent_name=name,
+            horizon=config.evaluate.horizon,
+            seed=config.evaluate.seed,
+            limits=limits_of(config.rollout),
+        )
+    await parts.engine.close()
+    return {"seed": seed, **{name: evaluation.to_json() for name, evaluation in found.items()}}
 
 
 def label(evaluation: Evaluation) -> str:

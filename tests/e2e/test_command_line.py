@@ -16,7 +16,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from tests.e2e.runs import EQUAL_FILES, HERE, ROOT, Runs, checkpoints
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from sojourn.cli.assemble import assemble
+from sojourn.cli.assemble import Assembly, assemble
 from sojourn.engine.pretrained import quiet_transformers
 from sojourn.errors import DataError
 from sojourn.record.evaluation import read_evaluations
@@ -167,14 +167,17 @@ def test_a_damaged_checkpoint_is_named_whatever_is_damaged(
     files = [checkpoint.path / "state.json", *(checkpoint.path / "engine").glob("*.safetensors")]
     files += [checkpoint.path / "engine" / "engine.json"]
 
+    async def load(parts: Assembly) -> None:
+        checkpoint.state()
+        await parts.engine.load(checkpoint.engine_uri)
+
     async def load_all() -> None:
         parts = await assemble(RunDir.open(run).config())
         for file in files:
             whole = file.read_bytes()
             damage(file)
             with pytest.raises(DataError, match=str(file if file.name == "state.json" else file.parent)):
-                checkpoint.state()
-                await parts.engine.load(checkpoint.engine_uri)
+                await load(parts)
             file.write_bytes(whole)
         await parts.engine.load(checkpoint.engine_uri)
         await parts.engine.close()
@@ -214,3 +217,13 @@ def test_a_full_disk_is_said_in_one_line_and_costs_no_checkpoint(runs: Runs) -> 
     assert second.splitlines()[0] == "update-000001"
     assert ".writing" not in second
     assert second.endswith("code 0\n")
+
+
+def test_two_processes_that_make_the_same_base_policy_at_once_share_one(runs: Runs) -> None:
+    runs.cache = runs.folder / "empty cache"
+    flags = ["evaluate", str(HERE / "buttons.toml"), "--max-tasks", "1", "--horizon", "1", "--out"]
+    both = [runs.command(*flags, str(runs.folder / f"{n}.json")) for n in range(2)]
+    assert [command.wait() for command in both] == [0, 0], both[0].text()
+    assert (runs.folder / "0.json").read_text() == (runs.folder / "1.json").read_text()
+    (folder,) = (runs.cache / "base").iterdir()
+    assert (folder / "model.safetensors").exists()

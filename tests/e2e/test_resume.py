@@ -22,7 +22,7 @@ DEATHS = {
     "while collecting": Fault(target=STEP, call=30, act=die),
     "before publishing": Fault(target="sojourn.engine.hf_sampler:HFSampler.publish", call=3, act=die),
     "in a line of the record": Fault(target=LINE, call=40, act=die_in_the_line),
-    "between weights and optimiser": Fault(target="torch:save", call=2, act=die),
+    "between weights and optimiser": Fault(target="sojourn.engine.optimizer:Optimizer.state", call=2, act=die),
     "before the checkpoint has its name": Fault(target="sojourn.train.checkpoint:_flush", call=2, act=die),
     "before old checkpoints are deleted": Fault(target="sojourn.train.checkpoint:_prune", call=2, act=die),
     "in the last evaluation": Fault(target="sojourn.train.recorder:Recorder.evaluation", call=4, act=die),
