@@ -52,6 +52,8 @@ class BaseModelConfig(Section):
     """Longest context in tokens."""
     num_episodes: PositiveInt = 400
     """Episodes of random play that the tokenizer is trained on (and the weights, if `pretrain_steps` > 0)."""
+    play_horizon: PositiveInt = 20
+    """Turns of an episode of random play."""
     pretrain_steps: Annotated[int, Field(ge=0)] = 0
     """Steps of next-token training on random play; 0 leaves the weights random."""
     pretrain_tokens_per_step: PositiveInt = 8192

@@ -94,7 +94,7 @@ def test_the_run_s_own_choices_do_not_make_another_one() -> None:
         {"base": {"hidden_size": 32}},
         {"base": {"pretrain_steps": 1, "pretrain_tokens_per_step": 50}},
         {"env": {"name": "tests.toys:Buttons", "options": {"lengths": [1]}}},
-        {"evaluate": {"horizon": 2}},
+        {"base": {"play_horizon": 2}},
     ],
     ids=["seed", "size", "pre-training", "environment", "length of play"],
 )

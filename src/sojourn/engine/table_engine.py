@@ -149,7 +149,8 @@ class TableEngine:
         size = sum(row.num_trained for row in rows)
         logprobs_N, entropy_N = np.zeros(size, dtype=np.float32), np.zeros(size, dtype=np.float32)
         for batch, logprobs, entropy in done:
-            logprobs_N[batch.flat_N], entropy_N[batch.flat_N] = logprobs.numpy(), entropy.numpy()
+            index_N = batch.flat_N.numpy()  # as a tensor of one element it would index like a number
+            logprobs_N[index_N], entropy_N[index_N] = logprobs.numpy(), entropy.numpy()
         return TokenOutputs(logprobs_N=logprobs_N, entropy_N=entropy_N)
 
 

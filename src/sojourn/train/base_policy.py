@@ -71,7 +71,7 @@ def _key(config: TrainConfig, scenario: Scenario) -> str:
         "env": [config.env.name, scenario.env_id, config.env.options, scenario.instructions],
         "base": policy.base.model_dump(),
         "format": [policy.action_format, policy.show_instructions],
-        "play": [config.env.split, config.evaluate.horizon],
+        "split": config.env.split,
     }
     digest = hashlib.sha256(json.dumps(decisive, sort_keys=True, default=str).encode()).hexdigest()
     return f"{scenario.env_id}-{digest[:16]}"
@@ -80,14 +80,13 @@ def _key(config: TrainConfig, scenario: Scenario) -> str:
 async def _random_play(config: TrainConfig, scenario: Scenario) -> list[Trajectory]:
     base = config.policy.base
     tasks = scenario.tasks(config.env.split)
-    horizon = config.evaluate.horizon
     agent = RandomAgent()
     picks = np.random.default_rng(base.seed).integers(len(tasks), size=base.num_episodes)
     specs = [
         EpisodeSpec(task=tasks[int(p)], seed=derived_seed(base.seed, "random play", n), session_id=f"play.{n}")
         for n, p in enumerate(picks)
     ]
-    outcomes = await run_episodes(scenario, agent, specs, horizon=horizon, limits=limits_of(config.rollout))
+    outcomes = await run_episodes(scenario, agent, specs, horizon=base.play_horizon, limits=limits_of(config.rollout))
     failed = [trajectory for outcome in outcomes for trajectory in outcome.failed]
     if len(failed) > config.rollout.max_failure_share * len(specs):
         raise TooManyFailuresError(
