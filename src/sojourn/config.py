@@ -322,7 +322,7 @@ class TrainConfig(Section):
 
 def cache_dir() -> Path:
     """Where downloaded-once and made-once things are kept: ``$SOJOURN_CACHE``, else ``~/.cache/sojourn``."""
-    return Path(os.environ.get("SOJOURN_CACHE") or Path.home() / ".cache" / "sojourn")
+    return Path(os.environ.get("SOJOURN_CACHE") or Path.home() / ".cache" / "sojourn").expanduser()
 
 
 def load_config(path: Path, overrides: Sequence[str] = ()) -> TrainConfig:

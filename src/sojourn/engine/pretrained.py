@@ -16,6 +16,7 @@ import torch
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, PreTrainedModel
 from transformers.utils import logging as hf_logging
 
+from sojourn.config import cache_dir
 from sojourn.errors import ConfigError, MissingDependencyError
 
 SMOLLM2 = "smollm2-135m-instruct"
@@ -71,11 +72,6 @@ def quiet_transformers() -> Iterator[None]:
         hf_logging.set_verbosity(verbosity)
         if had_bars:
             hf_logging.enable_progress_bar()
-
-
-def cache_dir() -> Path:
-    """Where converted models are kept: ``SOJOURN_CACHE``, else ``~/.cache/sojourn``."""
-    return Path(os.environ.get("SOJOURN_CACHE") or Path.home() / ".cache" / "sojourn").expanduser()
 
 
 def _is_local(path: str) -> bool:
