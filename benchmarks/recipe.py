@@ -108,7 +108,8 @@ def seed_result(seed: int, history: History) -> dict[str, Any]:
         "environment_steps": sum(row["train/episodes"] * row["train/turns"] for row in history.metrics),
         "training_wall_s": sum(seconds),
         "peak_memory_mb": max(row["memory/peak_mb"] for row in history.timings),
-        "starts": history.run.starts(),
+        # without the command line: it holds paths of the machine, and says no more than the recipe's
+        "starts": [{k: v for k, v in start.items() if k != "command"} for start in history.run.starts()],
     }
 
 
