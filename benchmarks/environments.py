@@ -87,7 +87,8 @@ def _play(env: Any, task: Task, oracle: Any, rng: random.Random) -> Episode:
     actions: list[str] = []
     kinds: list[str] = []
     while len(actions) < MAX_TURNS:
-        action = oracle.next_action() if oracle else rng.choice((*env.admissible_commands(), "no such command"))
+        listed = now(env.admissible_commands())
+        action = now(oracle.next_action()) if oracle else rng.choice((*listed, "no such command"))
         if action is None:
             break
         result = now(env.step(action))
@@ -112,7 +113,7 @@ def measure_scenario(scenario: Scenario) -> Measure:
                     now(env.step(action))
             if isinstance(env, ListsCommands):
                 with clock.time("(list commands)"):
-                    env.admissible_commands()
+                    now(env.admissible_commands())
             now(env.close())
         return clock.cost()
 
@@ -220,7 +221,7 @@ def _opened(scenario: Scenario, tasks: Sequence[Task]) -> list[Any]:
     for task in tasks:
         env = scenario.make()
         now(env.reset(task))
-        commands = env.admissible_commands() if isinstance(env, ListsCommands) else [scenario.example_command]
+        commands = now(env.admissible_commands()) if isinstance(env, ListsCommands) else [scenario.example_command]
         now(env.step(commands[0]))
         envs.append(env)
     return envs

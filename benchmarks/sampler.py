@@ -149,10 +149,12 @@ def main() -> None:
     if args.threads:
         torch.set_num_threads(args.threads)
     folder = resolve_model(args.model)
-    results = {name: measure(folder, getattr(torch, name), args) for name in args.dtypes}
-    if not args.skip_generate:
-        settings = {k: v for k, v in vars(args).items() if k not in ("dtypes", "skip_generate")}
-        print(write_result("sampler", {"settings": {**settings, "group": GROUP}, **results}))
+    settings = {k: v for k, v in vars(args).items() if k not in ("dtypes", "skip_generate")}
+    results: dict[str, object] = {"settings": {**settings, "group": GROUP}}
+    for name in args.dtypes:
+        results[name] = measure(folder, getattr(torch, name), args)
+        if not args.skip_generate:
+            print(write_result("sampler", results))
 
 
 if __name__ == "__main__":

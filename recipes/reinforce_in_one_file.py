@@ -65,7 +65,7 @@ def choice_logprobs(logits_NV: torch.Tensor, options: list[list[int]]) -> tuple[
 @torch.no_grad()
 def act(model: LlamaForCausalLM, live: list[Episode], words: Words) -> list[str]:
     """One command for each live episode, chosen word by word; the batch is padded on the left."""
-    commands = [{(*words(c), END): c for c in e.env.admissible_commands()} for e in live]
+    commands = [{(*words(c), END): c for c in asyncio.run(e.env.admissible_commands())} for e in live]
     longest = max(len(e.ids) for e in live)
     mask = torch.tensor([[0] * (longest - len(e.ids)) + [1] * len(e.ids) for e in live])
     ids = torch.tensor([[PAD] * (longest - len(e.ids)) + e.ids for e in live])

@@ -60,7 +60,7 @@ class ButtonsEnv:
             success=is_done,
         )
 
-    def admissible_commands(self) -> Sequence[str]:
+    async def admissible_commands(self) -> Sequence[str]:
         return COMMANDS
 
     def next_command(self) -> str | None:
@@ -75,7 +75,7 @@ class ButtonsOracle:
     def __init__(self, env: ButtonsEnv) -> None:
         self._env = env
 
-    def next_action(self) -> str | None:
+    async def next_action(self) -> str | None:
         return self._env.next_command()
 
 

@@ -69,8 +69,8 @@ class _Broken(TextCraftEnv):
             return StepResult(observation="Again.", reward=1.0, success=True)
         return await super().step(action)
 
-    def admissible_commands(self) -> tuple[str, ...]:
-        listed = tuple(super().admissible_commands())
+    async def admissible_commands(self) -> tuple[str, ...]:
+        listed = tuple(await super().admissible_commands())
         return (*listed, "fly") if self.fault == "lies" else listed
 
 

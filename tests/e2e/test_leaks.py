@@ -139,7 +139,7 @@ def test_every_environment_is_closed_when_the_run_is_cancelled(kind: type[Button
 class Bug(ButtonsEnv):
     """A programming error of ours, not an environment's failure."""
 
-    def admissible_commands(self):
+    async def admissible_commands(self):
         raise ZeroDivisionError
 
 

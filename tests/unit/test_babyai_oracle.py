@@ -22,10 +22,10 @@ async def turns_of_oracle(level: int, seed: int, detour: bool = False) -> int | 
     for turn in range(1, 100):
         if detour and turn % 3 == 0:
             await env.step("turn left")
-        action = oracle.next_action()
+        action = await oracle.next_action()
         if action is None:
             return None
-        assert action in env.admissible_commands()
+        assert action in await env.admissible_commands()
         result = await env.step(action)
         if result.terminated or result.truncated:
             assert result.success

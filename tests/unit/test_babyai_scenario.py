@@ -170,7 +170,7 @@ def test_an_environment_is_used_once_and_silent_before_and_after() -> None:
             await env.reset(task_of(scenario, 3, 0))
         await env.close()
         await env.close()
-        assert env.admissible_commands() == ()
+        assert await env.admissible_commands() == ()
         with pytest.raises(EnvError):
             await env.step("turn left")
 

@@ -61,6 +61,15 @@ def begin(sampler: ScriptedSampler, *, form: str = "bare", seed: int = 5, **sett
     return agent.begin(session_id="episode", seed=seed)
 
 
+def listing(*commands: str):
+    """An environment's list of admissible commands."""
+
+    async def listed() -> Sequence[str]:
+        return commands
+
+    return listed
+
+
 def act(session, observation: str = "A room.", commands=None):
     return asyncio.run(session.act(observation, commands))
 
@@ -140,31 +149,31 @@ def test_a_sampler_error_passes_and_leaves_the_context():
 def test_sampling_is_confined_to_the_admissible_commands(form):
     written = FORMATS[form].render("take red ball 1")
     sampler = ScriptedSampler([written])
-    decision = act(begin(sampler, form=form, constraint="admissible", max_new_tokens=99), commands=lambda: COMMANDS)
+    decision = act(begin(sampler, form=form, constraint="admissible", max_new_tokens=99), commands=listing(*COMMANDS))
     assert decision.action == "take red ball 1"
     assert decision.completion.allowed is not None
 
 
 def test_a_confined_command_that_was_cut_is_no_command():
     session = begin(ScriptedSampler(["take red ball 1"]), constraint="admissible", max_new_tokens=2)
-    decision = act(session, commands=lambda: COMMANDS)
+    decision = act(session, commands=listing(*COMMANDS))
     assert decision.action is None
     assert decision.error.startswith("The command was cut after 2 tokens.")
 
 
 def test_no_admissible_command_confines_nothing():
     sampler = ScriptedSampler(["look"])
-    assert act(begin(sampler, constraint="admissible"), commands=lambda: ()).action == "look"
+    assert act(begin(sampler, constraint="admissible"), commands=listing()).action == "look"
     assert sampler.params[0].constraint is None
 
 
 def test_commands_are_shown_when_asked_and_listed_only_when_needed():
     session = begin(ScriptedSampler(["look", "look"]), show_commands=True)
     for _ in range(2):
-        shown = RENDERER.text(act(session, commands=lambda: COMMANDS).prompt_ids)
+        shown = RENDERER.text(act(session, commands=listing(*COMMANDS)).prompt_ids)
         assert "A room.\nCommands: go north | look | take red ball 1<|end|>" in shown
 
-    def never() -> Sequence[str]:
+    async def never() -> Sequence[str]:
         raise AssertionError("nobody needs the list")
 
     assert act(begin(ScriptedSampler(["look"])), commands=never).action == "look"
@@ -189,18 +198,22 @@ def test_closing_releases_the_samplers_state():
 def test_the_random_agent_is_uniform_and_follows_from_its_seed():
     def play(seed: int) -> list[str | None]:
         session = RandomAgent().begin(session_id="e", seed=seed)
-        return [act(session, commands=lambda: COMMANDS).action for _ in range(300)]
+        return [act(session, commands=listing(*COMMANDS)).action for _ in range(300)]
 
     assert play(1) == play(1) != play(2)
     assert all(70 < play(1).count(command) < 130 for command in COMMANDS)
     with pytest.raises(ConfigError, match="lists its commands"):
         act(RandomAgent().begin(session_id="e", seed=0))
-    assert act(RandomAgent().begin(session_id="e", seed=0), commands=lambda: ()).error == "no admissible command"
+    assert act(RandomAgent().begin(session_id="e", seed=0), commands=listing()).error == "no admissible command"
 
 
 def test_the_oracle_agent_follows_the_plan_until_there_is_none():
-    plan = iter(["go north", None])
-    session = OracleAgent().begin(session_id="e", seed=0, oracle=lambda: next(plan))
+    actions = iter(["go north", None])
+
+    async def plan() -> str | None:
+        return next(actions)
+
+    session = OracleAgent().begin(session_id="e", seed=0, oracle=plan)
     first, second = act(session), act(session)
     assert (first.action, first.completion, first.prompt_ids, first.error) == ("go north", EMPTY_COMPLETION, (), None)
     assert (second.action, second.error) == (None, "oracle has no plan")

@@ -51,8 +51,8 @@ def solve(scenario: TextCraft | ProceduralTextCraft, task: Task, *, bulk: bool =
         assert isinstance(env, TextCraftEnv)
         await env.reset(task)
         oracle, rewards = TextCraftOracle(env, bulk=bulk), []
-        while (action := oracle.next_action()) is not None:
-            assert bulk or action in env.admissible_commands()
+        while (action := await oracle.next_action()) is not None:
+            assert bulk or action in await env.admissible_commands()
             result = await env.step(action)
             assert not result.info, (action, result)
             rewards.append(result.reward)
@@ -281,10 +281,10 @@ def test_the_oracle_plans_from_whatever_the_agent_left() -> None:
         assert isinstance(env, TextCraftEnv)
         await env.reset(_task("beehive"))
         for _ in range(10):
-            await env.step(rng.choice(env.admissible_commands()))
+            await env.step(rng.choice(await env.admissible_commands()))
         oracle = SCENARIO.oracle(env)
         for _ in range(60):
-            action = oracle.next_action()
+            action = await oracle.next_action()
             if action is None:
                 return
             await env.step(action)
@@ -302,7 +302,7 @@ def test_stock_is_reserved_for_the_part_that_needs_it() -> None:
         for action in ("get 1 oak logs", "craft 4 oak planks using 1 oak logs"):
             await env.step(action)
         oracle, actions = SCENARIO.oracle(env), []
-        while (action := oracle.next_action()) is not None:
+        while (action := await oracle.next_action()) is not None:
             actions.append(action)
             await env.step(action)
         return actions

@@ -42,7 +42,7 @@ class HumanSession:
         """Show the observation and wait for an action; raises `QuitError` when there is none to come."""
         print(f"\n{observation}")
         while True:
-            action = self._answer(self._read(), commands)
+            action = await self._answer(self._read(), commands)
             if action is not None:
                 return Decision(prompt_ids=(), completion=EMPTY_COMPLETION, text=action, action=action)
 
@@ -52,15 +52,15 @@ class HumanSession:
         except EOFError as error:
             raise QuitError from error
 
-    def _answer(self, typed: str, commands: Commands | None) -> str | None:
+    async def _answer(self, typed: str, commands: Commands | None) -> str | None:
         """The action that was typed; None if it was a question, now answered."""
-        listed = list(commands()) if commands is not None else []
+        listed = list(await commands()) if commands is not None else []
         if typed == "quit":
             raise QuitError
         if typed == "?":
             print("\n".join(f"{n:4d}  {text}" for n, text in enumerate(listed, 1)) or "(no list of commands)")
         elif typed == "hint":
-            print((self._oracle() if self._oracle else None) or "(the oracle has no plan)")
+            print((await self._oracle() if self._oracle else None) or "(the oracle has no plan)")
         elif typed == "":
             print(_HELP)
         elif typed.isdecimal() and 1 <= int(typed) <= len(listed):

@@ -125,7 +125,7 @@ def check_garbage(scenario: Scenario, task: Task) -> None:
 async def _check_garbage(scenario: Scenario, task: Task) -> None:
     env = scenario.make()
     await env.reset(task)
-    before = _commands(env)
+    before = await _commands(env)
     for action in GARBAGE:
         result = await env.step(action)
         shown = repr(action[:40])
@@ -134,7 +134,7 @@ async def _check_garbage(scenario: Scenario, task: Task) -> None:
         check(result.info.get("invalid") is True, f"garbage {shown} is marked info['invalid'], got {dict(result.info)}")
         check(not result.terminated, f"garbage {shown} does not end the task")
         check(len(result.observation) < 4_000, f"garbage {shown} is not echoed at length")
-    check(_commands(env) == before, "garbage changes nothing")
+    check(await _commands(env) == before, "garbage changes nothing")
     await env.close()
 
 
@@ -153,7 +153,7 @@ async def _check_determinism(make_scenario: Callable[[], Scenario], task: Task, 
     repeated = [await env.reset(task)]
     is_over = _is_over(await beside.reset(other))
     for number, action in enumerate(actions):
-        commands = _commands(beside)
+        commands = await _commands(beside)
         if commands and not is_over:
             is_over = _is_over(await beside.step(commands[number % len(commands)]))
         repeated.append(await env.step(action))
@@ -195,8 +195,8 @@ async def _commands_after(scenario: Scenario, task: Task, actions: Sequence[str]
     await env.reset(task)
     for action in actions:
         await env.step(action)
-    commands = _commands(env)
-    check(commands == _commands(env), "asking for commands twice gives the same list")
+    commands = await _commands(env)
+    check(commands == await _commands(env), "asking for commands twice gives the same list")
     await env.close()
     return commands
 
@@ -217,11 +217,11 @@ async def _check_oracle(scenario: Scenario, task: Task, least: float, max_turns:
     oracle = scenario.oracle(env)
     rewards = []
     for turn in range(1, max_turns + 1):
-        action = oracle.next_action()
+        action = await oracle.next_action()
         if action is None:
             await env.close()
             return None
-        listed = _commands(env)
+        listed = await _commands(env)
         check(not (admissible and listed) or action in listed, f"the oracle's {action!r} is among {listed}")
         result = await env.step(action)
         check_result(result)
@@ -277,8 +277,8 @@ def sample_tasks(scenario: Scenario, split: str, count: int) -> list[Task]:
     return [tasks[i * len(tasks) // count] for i in range(count)]
 
 
-def _commands(env: Env) -> tuple[str, ...]:
-    return tuple(env.admissible_commands()) if isinstance(env, ListsCommands) else ()
+async def _commands(env: Env) -> tuple[str, ...]:
+    return tuple(await env.admissible_commands()) if isinstance(env, ListsCommands) else ()
 
 
 async def _random_play(scenario: Scenario, task: Task, seed: int) -> tuple[list[str], list[StepResult]]:
@@ -288,7 +288,7 @@ async def _random_play(scenario: Scenario, task: Task, seed: int) -> tuple[list[
     actions: list[str] = []
     results = [await env.reset(task)]
     while len(actions) < _RANDOM_TURNS and not (results[-1].terminated or results[-1].truncated):
-        listed = _commands(env) or (scenario.example_command,)
+        listed = (await _commands(env)) or (scenario.example_command,)
         actions.append(rng.choice(GARBAGE if rng.random() < 0.1 else listed))
         results.append(await env.step(actions[-1]))
         check_result(results[-1])

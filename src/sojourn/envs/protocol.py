@@ -34,14 +34,17 @@ class Env(Protocol):
 class ListsCommands(Protocol):
     """An `Env` that can say which commands make sense now; computed only when asked."""
 
-    def admissible_commands(self) -> Sequence[str]:
-        """Commands in a fixed order, without duplicates; each is accepted by `step` in the current state."""
+    async def admissible_commands(self) -> Sequence[str]:
+        """Commands in a fixed order, without duplicates; each is accepted by `step` in the current state.
+
+        Empty before `reset` and once the episode is over.
+        """
 
 
 class Oracle(Protocol):
     """Knows the way: an expert bound to one live episode."""
 
-    def next_action(self) -> str | None:
+    async def next_action(self) -> str | None:
         """The next action of a plan that solves the task; None when it has none."""
 
 

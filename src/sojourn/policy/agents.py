@@ -7,7 +7,7 @@ sampled is never tokenised again.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -16,9 +16,9 @@ from sojourn.policy.constraint import CommandConstraints
 from sojourn.policy.formats import ActionFormat, Parsed
 from sojourn.types import Completion, Constraint, Decision, Message, Sampler, SamplingParams
 
-Commands = Callable[[], Sequence[str]]
+Commands = Callable[[], Awaitable[Sequence[str]]]
 """Lists the admissible commands of the current state; called only when they are needed."""
-Plan = Callable[[], str | None]
+Plan = Callable[[], Awaitable[str | None]]
 """The oracle's next action; None when it has none."""
 
 
@@ -143,7 +143,7 @@ class LMSession:
 
     async def act(self, observation: str, commands: Commands | None) -> Decision:
         """See `AgentSession`."""
-        listed = self._listed(commands)
+        listed = await self._listed(commands)
         prompt_ids = self._prompt(observation, listed)
         params = self._params(len(prompt_ids), listed)
         completion = await self._agent.sampler.sample((*self._context, *prompt_ids), params, session=self._session_id)
@@ -157,14 +157,14 @@ class LMSession:
         """See `AgentSession`."""
         self._agent.sampler.release(self._session_id)
 
-    def _listed(self, commands: Commands | None) -> Sequence[str] | None:
+    async def _listed(self, commands: Commands | None) -> Sequence[str] | None:
         settings = self._agent.settings
         if settings.constraint == "none" and not settings.show_commands:
             return None
         if commands is None:
             key = "constraint='admissible'" if settings.constraint == "admissible" else "show_commands=true"
             raise ConfigError(f"{key} needs an environment that lists its commands, and this one lists none")
-        return commands()
+        return await commands()
 
     def _prompt(self, observation: str, listed: Sequence[str] | None) -> tuple[int, ...]:
         agent = self._agent

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 from sojourn.errors import ConfigError
 from sojourn.policy.agents import Commands, Plan
@@ -13,13 +13,13 @@ from sojourn.types import EMPTY_COMPLETION, Decision
 class ScriptedSession:
     """An episode in which `choose` picks the action; a None is recorded with `error`."""
 
-    def __init__(self, choose: Callable[[Commands | None], str | None], error: str) -> None:
+    def __init__(self, choose: Callable[[Commands | None], Awaitable[str | None]], error: str) -> None:
         self._choose = choose
         self._error = error
 
     async def act(self, observation: str, commands: Commands | None) -> Decision:
         """See `AgentSession`."""
-        action = self._choose(commands)
+        action = await self._choose(commands)
         return Decision(
             prompt_ids=(),
             completion=EMPTY_COMPLETION,
@@ -41,10 +41,10 @@ class RandomAgent:
         """Start an episode; every draw follows from `seed`."""
         rng = random.Random(seed)
 
-        def choose(commands: Commands | None) -> str | None:
+        async def choose(commands: Commands | None) -> str | None:
             if commands is None:
                 raise ConfigError("the random agent needs an environment that lists its commands")
-            listed = commands()
+            listed = await commands()
             return rng.choice(listed) if listed else None
 
         return ScriptedSession(choose, "no admissible command")
@@ -74,4 +74,8 @@ class ReplayAgent:
     def begin(self, *, session_id: str, seed: int, oracle: Plan | None = None) -> ScriptedSession:
         """Start at the first action."""
         actions = iter(self._actions)
-        return ScriptedSession(lambda _: next(actions, None), "the replayed actions are used up")
+
+        async def choose(_: Commands | None) -> str | None:
+            return next(actions, None)
+
+        return ScriptedSession(choose, "the replayed actions are used up")

@@ -91,7 +91,7 @@ class BabyAIEnv:
             return 0.0
         return 1.0 if self._reward == "binary" else outcome.time_reward
 
-    def admissible_commands(self) -> Sequence[str]:
+    async def admissible_commands(self) -> Sequence[str]:
         """Commands that can be carried out now; none once the episode is over."""
         return () if self._style is None else self._style.admissible_commands()
 

@@ -24,7 +24,7 @@ class BabyAIOracle:
         self._states: list[State] = []
         self._at = 0
 
-    def next_action(self) -> str | None:
+    async def next_action(self) -> str | None:
         """The command that gets furthest along the plan; None when the bot knows no way."""
         style = self._env.style
         assert isinstance(style, DefaultStyle)

@@ -96,7 +96,7 @@ class TextCraftEnv:
         """End the episode."""
         self._state = _State.CLOSED
 
-    def admissible_commands(self) -> Sequence[str]:
+    async def admissible_commands(self) -> Sequence[str]:
         """`get` in the quantities the shown recipes name, the shown crafts that can be paid now, `inventory`."""
         if self._state is not _State.LIVE:
             return ()

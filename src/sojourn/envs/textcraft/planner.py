@@ -31,7 +31,7 @@ class TextCraftOracle:
         self._env = env
         self._bulk = bulk
 
-    def next_action(self) -> str | None:
+    async def next_action(self) -> str | None:
         """The first step of a plan from the inventory as it is now; the action that follows may be another."""
         env = self._env
         if not env.is_live:
