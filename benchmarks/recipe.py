@@ -1,5 +1,7 @@
 """Runs a recipe with several seeds and writes its ``result.json`` and ``plot.png``: every seed, with all baselines.
 
+Those of ``train.toml``; another recipe's files carry its name: ``smollm2-135m.result.json``.
+
     python benchmarks/recipe.py recipes/babyai/train.toml --seeds 0 1 2 --jobs 2
 
 The seed is that of the run *and* of the base policy's initial weights. Runs go to ``runs/<recipe>-seed<k>``; one
@@ -53,8 +55,9 @@ def main() -> None:
     }
     if args.all_tasks:
         result["all_tasks"] = asyncio.run(all_tasks(args.seeds[0], histories[0]))
-    (folder / "result.json").write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
-    write_plot(histories, folder / "plot.png")
+    prefix = "" if args.recipe.stem == "train" else f"{args.recipe.stem}."
+    (folder / f"{prefix}result.json").write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    write_plot(histories, folder / f"{prefix}plot.png")
     for row in result["seeds"]:
         print(row["seed"], {name: row["test"][name]["overall"]["success_rate"] for name in row["test"]})
 
@@ -67,7 +70,8 @@ def arguments(seed: int, out: Path, jobs: int) -> list[str]:
 
 def run_seed(recipe: Path, seed: int, out: Path, jobs: int) -> Path:
     """The directory of the complete run of one seed, made if it is not there."""
-    name = f"{recipe.parent.name}-seed{seed}"
+    stem = recipe.parent.name if recipe.stem == "train" else f"{recipe.parent.name}-{recipe.stem}"
+    name = f"{stem}-seed{seed}"
     extra = ["--name", name, *arguments(seed, out, jobs)]
     path = load_config(recipe, extra).run_dir
     if not is_complete(path, load_config(recipe, extra)):

@@ -14,12 +14,14 @@ import torch
 from safetensors.torch import load_file
 from tests.e2e.runs import Runs
 
-from sojourn.cli.assemble import Assembly, assemble
+from sojourn.cli.assemble import Assembly, assemble, make_engine
 from sojourn.config import TrainConfig, cache_dir, make_config
+from sojourn.engine.pretrained import SMOLLM2, resolve_model
 from sojourn.rollout.collector import collect_groups
 from sojourn.rollout.samples import Batch, make_batch
 from sojourn.rollout.tasks import TaskStream
 from sojourn.train.update import UpdateResult, update_policy
+from sojourn.types import Message, SamplingParams
 
 pytestmark = pytest.mark.real_model
 
@@ -102,6 +104,16 @@ def test_one_update_trains_what_was_sampled_and_publishes_it(policy: dict[str, o
         assert versions == {version + 1}
 
     asyncio.run(check())
+
+
+def test_it_answers_a_question(bare: Assembly) -> None:
+    """The weights are the real ones: read from the GGUF file, not drawn."""
+    messages = [Message(role="user", content="What is the capital of France?")]
+    renderer = bare.renderer
+    params = SamplingParams(max_new_tokens=16, temperature=0.0, stop_ids=renderer.stop_ids)
+    fresh = make_engine(bare.config, resolve_model(SMOLLM2))  # the tests above have trained the other
+    answer = asyncio.run(fresh.sample(renderer.opening(messages), params))
+    assert "Paris" in renderer.text(answer.token_ids)
 
 
 def test_adapters_are_trained_by_the_command_line_and_exported_merged(runs: Runs, tmp_path: Path) -> None:

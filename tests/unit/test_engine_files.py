@@ -165,24 +165,3 @@ def test_devices_and_number_types_are_checked():
     assert devices.choose_sampler_dtype("bfloat16", cpu, 1000) == torch.bfloat16
     assert devices.choose_sampler_dtype("auto", torch.device("cuda"), 1000) == torch.bfloat16
     assert 0.05 < devices.bfloat16_speedup() < 50
-
-
-@pytest.mark.real_model
-@pytest.mark.slow
-def test_the_bundled_model_answers_and_is_trained():
-    async def main():
-        folder = pretrained.resolve_model(pretrained.SMOLLM2)
-        tokenizer = pretrained.load_tokenizer(folder)
-        engine = TorchEngine.from_pretrained(folder, device="cpu", sampler_dtype="float32", max_length=256)
-        messages = [{"role": "user", "content": "What is the capital of France?"}]
-        prompt = tokenizer.apply_chat_template(messages, add_generation_prompt=True, return_dict=True)["input_ids"]
-        params = SamplingParams(max_new_tokens=16, temperature=0.0, stop_ids=(tokenizer.eos_token_id,))
-        answer = await engine.sample(prompt, params)
-        row = plain_row([*prompt, *answer.token_ids], len(answer.token_ids))
-        await engine.backward([row], cotangents_of([row]))
-        stats = await engine.optim_step(AdamParams(learning_rate=1e-5))
-        return tokenizer.decode(answer.token_ids), stats
-
-    text, stats = asyncio.run(main())
-    assert "Paris" in text
-    assert stats.is_applied
