@@ -161,8 +161,8 @@ class RolloutConfig(Section):
     """Tasks drawn for one update: the number of groups."""
     group_size: PositiveInt = 8
     """Episodes of one task: what a group-relative baseline is made of."""
-    filter_zero_variance: bool = True
-    """Leave out groups whose returns are all equal (they carry no gradient) and draw others in their place."""
+    filter_zero_variance: bool | None = None
+    """Leave out groups whose returns are all equal; absent: where they carry no gradient, as the algorithm says."""
     max_refills: Annotated[int, Field(ge=0)] = 0
     """How often more tasks may be drawn to replace groups that were left out; 0 trains on what is left."""
     max_attempts: PositiveInt = 3
@@ -183,23 +183,74 @@ class AlgorithmConfig(Section):
     """Advantage and loss; see `sojourn.algorithms`."""
 
     name: str = "grpo"
-    """A row of the table of algorithms."""
-    clip_low: PositiveFloat = 0.2
-    """The ratio's gradient stops below 1 - clip_low."""
-    clip_high: PositiveFloat = 0.2
-    """The ratio's gradient stops above 1 + clip_high."""
+    """A row of the table of algorithms, or ``module:attribute`` of your own."""
+    loss: str | None = None
+    """A row of the table of losses; absent: the algorithm's own."""
+    clip_low: PositiveFloat | None = None
+    """The ratio's gradient stops below 1 - clip_low; absent: the loss's own, 0.2 for ``ppo_clip``."""
+    clip_high: PositiveFloat | None = None
+    """The ratio's gradient stops above 1 + clip_high; absent: the loss's own, 0.2 for ``ppo_clip``."""
+    dual_clip: Annotated[float, Field(gt=1)] | None = None
+    """``ppo_clip``: bound of the ratio where the advantage is negative; absent: none."""
+    importance_cap: PositiveFloat = 2.0
+    """Largest importance weight of ``reinforce``, and of `sampler_correction`."""
+    sampler_correction: bool = False
+    """Weigh tokens by the truncated ratio of the old policy to the sampler that drew them."""
     divide_by_std: bool | None = None
     """Divide a group's advantages by its standard deviation; absent: as the algorithm's paper does."""
-    loss_mean: Literal["token", "sequence"] = "token"
-    """``token``: sum over trained tokens / their number. ``sequence``: mean over episodes of their token means."""
+    gamma: Annotated[float, Field(gt=0, le=1)] = 1.0
+    """Discount: by trained token in ``ppo`` and ``reinforce_plus_plus``, by turn in ``ppo_turn`` and ``gigpo``."""
+    gae_lambda: Annotated[float, Field(ge=0, le=1)] = 1.0
+    """GAE's mixing of short and long returns; 1 is the return to go minus the value."""
+    turn_weight: Annotated[float, Field(ge=0)] = 1.0
+    """``gigpo``: weight of the turn-level advantage beside the episode's."""
+    loss_mean: Literal["token", "sequence", "constant"] | None = None
+    """``token``: sum over trained tokens / their number. ``sequence``: mean over episodes of their token means.
+    ``constant``: sum / (episodes * `loss_tokens`). Absent: the algorithm's own."""
+    loss_tokens: PositiveInt = 64
+    """Denominator of ``loss_mean = "constant"``: about the trained tokens of an episode."""
     kl_coef: Annotated[float, Field(ge=0)] = 0.0
-    """Weight of the KL to the frozen initial policy (k3 estimator) in the loss; 0 keeps no reference."""
+    """Weight of the KL to the reference policy; 0 keeps no reference."""
+    kl_estimator: Literal["k1", "k2", "k3"] = "k3"
+    """How the KL is estimated from the tokens that were drawn."""
+    kl_in: Literal["loss", "reward"] = "loss"
+    """Where the KL enters: as a term of the loss, or subtracted from each token's reward."""
+    kl_target: PositiveFloat | None = None
+    """Aim at this KL by changing the coefficient after every update; absent leaves `kl_coef` as it is."""
+    kl_adapt_updates: PositiveInt = 10
+    """How slowly the coefficient follows: it changes by at most 20 % / this."""
+    reference_reset_every: Annotated[int, Field(ge=0)] = 0
+    """The reference becomes the present policy each this many updates; 0: it stays the initial one."""
     entropy_coef: Annotated[float, Field(ge=0)] = 0.0
     """Weight of an entropy bonus."""
     entropy_floor: Annotated[float, Field(ge=0)] = 0.0
     """The bonus acts only while the mean entropy (nats per trained token) is below this; 0: it always acts."""
-    horizon_cut: Literal["as_is", "mask"] = "as_is"
-    """An episode cut by the horizon counts as it is (return so far; the reference's way), or is left out."""
+    horizon_cut: Literal["as_is", "bootstrap", "mask", "penalty"] = "as_is"
+    """What an episode cut by the horizon counts as: ``as_is`` (return so far), ``bootstrap`` (plus the critic's value
+    of where it stood), ``mask`` (in the baseline, not in the gradient), ``penalty`` (minus `horizon_penalty`)."""
+    horizon_penalty: PositiveFloat = 0.1
+    """Subtracted from the last reward of an episode cut by the horizon, with ``horizon_cut = "penalty"``."""
+
+
+class CriticConfig(Section):
+    """The critic of the algorithms that need one."""
+
+    kind: Literal["separate", "shared"] = "separate"
+    """A model of its own that begins as a copy of the policy, or a value head on the policy."""
+    learning_rate: PositiveFloat = 1e-5
+    """AdamW's, for the critic."""
+    warmup_updates: Annotated[int, Field(ge=0)] = 0
+    """Updates at the start in which only the critic is trained."""
+    epochs: PositiveInt = 1
+    """Passes over an update's batch."""
+    minibatches: PositiveInt = 1
+    """Optimiser steps per pass."""
+    value_clip: PositiveFloat | None = 0.2
+    """Values may leave the old ones by this much before the loss stops following; absent: no bound."""
+    max_grad_norm: PositiveFloat | None = 1.0
+    """Clip the critic's gradient norm to this; absent does not clip."""
+    shared_coef: PositiveFloat = 0.1
+    """``shared``: weight of the value loss in the gradient of the policy's own layers."""
 
 
 class OptimConfig(Section):
@@ -292,6 +343,7 @@ class TrainConfig(Section):
     horizon: HorizonConfig
     rollout: RolloutConfig = RolloutConfig()
     algorithm: AlgorithmConfig = AlgorithmConfig()
+    critic: CriticConfig = CriticConfig()
     optim: OptimConfig = OptimConfig()
     evaluate: EvaluateConfig = EvaluateConfig()
     checkpoint: CheckpointConfig = CheckpointConfig()
@@ -305,9 +357,10 @@ class TrainConfig(Section):
             )
         if self.policy.model == "base" and self.policy.show_commands:
             raise ValueError("policy.show_commands needs a model of your own, not policy.model = 'base'")
-        if self.rollout.group_size < 2 and self.algorithm.name in ("grpo", "rloo"):
-            got = self.rollout.group_size
-            raise ValueError(f"algorithm.name = {self.algorithm.name!r} needs rollout.group_size >= 2 (got {got})")
+        if self.algorithm.kl_target is not None and self.algorithm.kl_coef == 0.0:
+            raise ValueError("algorithm.kl_target needs algorithm.kl_coef > 0 to begin with")
+        if self.algorithm.reference_reset_every and self.algorithm.kl_coef == 0.0:
+            raise ValueError("algorithm.reference_reset_every needs algorithm.kl_coef > 0: nothing uses a reference")
         if self.env.split in (self.evaluate.final_split, self.evaluate.split):
             raise ValueError(
                 f"env.split = {self.env.split!r} is also an evaluation split: choose another in [evaluate]"

@@ -20,7 +20,7 @@ from sojourn.engine.pretrained import SMOLLM2, resolve_model
 from sojourn.rollout.collector import collect_groups
 from sojourn.rollout.samples import Batch, make_batch
 from sojourn.rollout.tasks import TaskStream
-from sojourn.train.update import UpdateResult, update_policy
+from sojourn.train.update import UpdateResult, UpdateSettings, update_policy
 from sojourn.types import Message, SamplingParams
 
 pytestmark = pytest.mark.real_model
@@ -71,11 +71,9 @@ async def one_update(parts: Assembly) -> tuple[Batch, UpdateResult]:
     result = await update_policy(
         parts.engine,
         batch,
-        chosen.algorithm,
-        chosen.optim,
-        learning_rate=chosen.optim.learning_rate,
-        entropy=None,
-        seed=0,
+        UpdateSettings(
+            algorithm=chosen.algorithm, optim=chosen.optim, learning_rate=chosen.optim.learning_rate, seed=0
+        ),
     )
     return batch, result
 

@@ -31,7 +31,6 @@ def test_the_smallest_configuration_is_complete():
         ({"horizon": {"kind": "stepwise", "stages": [], "every": 1}}, "horizon.stepwise.stages"),
         ({"updates": 0}, "updates: Input should be greater than or equal to 1 (got 0)"),
         ({"policy": {"constraint": "admissible"}}, "policy.action_format"),
-        ({"rollout": {"group_size": 1}}, "rollout.group_size >= 2"),
         ({"env": {"name": "babyai", "split": "test"}}, "env.split"),
         ({"optim": {"learning_rate": -1}}, "optim.learning_rate"),
     ],

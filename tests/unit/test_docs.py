@@ -191,7 +191,6 @@ def test_every_key_of_the_configuration_has_a_meaning():
 
 # ------------------------------------------------------------------------------------------------------ metrics.md
 
-TINY = {"hidden_size": 16, "num_heads": 2, "num_layers": 1, "num_episodes": 20, "vocab_size": 200}
 
 
 def documented(heading: str) -> set[str]:
@@ -200,19 +199,35 @@ def documented(heading: str) -> set[str]:
     return set(re.findall(r"^\| `([^`]+)` \|", text, flags=re.MULTILINE))
 
 
+BUTTONS = {"hidden_size": 32, "num_layers": 1, "num_heads": 2, "vocab_size": 384, "max_length": 512}
+"""A base policy that now and then presses the right one."""
+OPTIONAL: dict[str, dict[str, Any]] = {
+    "group": {"kl_coef": 0.1, "entropy_coef": 0.1, "sampler_correction": True, "horizon_cut": "mask"},
+    "critic": {"name": "ppo", "kl_coef": 0.1, "kl_in": "reward", "horizon_cut": "bootstrap"},
+    "penalty": {"horizon_cut": "penalty"},
+}
+"""Together they have every optional term of an update."""
+
+
 @pytest.fixture(scope="module")
-def recorded(tmp_path_factory: pytest.TempPathFactory) -> RunDir:
-    """A real run of one update with every optional term of the loss."""
+def recorded(tmp_path_factory: pytest.TempPathFactory) -> list[RunDir]:
+    """Real runs of one update, with every optional term of the loss among them."""
     folder = tmp_path_factory.mktemp("docs")
+    return [run_once(folder, name, algorithm) for name, algorithm in OPTIONAL.items()]
+
+
+def run_once(folder: Path, name: str, algorithm: dict[str, Any]) -> RunDir:
+    """A run of one update, in `folder`."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SOJOURN_CACHE", str(folder / "cache"))
         tree = config(
+            name=name,
             updates=1,
             out=str(folder),
             env={"name": "tests.toys:Buttons", "options": {"lengths": [1]}},
-            policy={"base": TINY, "action_format": "bare", "constraint": "admissible", "max_new_tokens": 8},
+            policy={"base": BUTTONS, "action_format": "bare", "constraint": "admissible", "max_new_tokens": 8},
             rollout={"tasks_per_update": 2, "group_size": 4, "filter_zero_variance": False},
-            algorithm={"kl_coef": 0.1, "entropy_coef": 0.1},
+            algorithm=algorithm,
             optim={"minibatches": 2},
             evaluate={"horizon": 3},
         )
@@ -221,14 +236,16 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> RunDir:
 
 
 @pytest.mark.parametrize("name", ["metrics.jsonl", "timings.jsonl"])
-def test_every_recorded_key_is_documented_and_every_documented_key_recorded(recorded: RunDir, name: str):
-    lines = [json.loads(line) for line in (recorded.path / name).read_text().splitlines()]
+def test_every_recorded_key_is_documented_and_every_documented_key_recorded(recorded: list[RunDir], name: str):
+    lines = [json.loads(line) for run in recorded for line in (run.path / name).read_text().splitlines()]
     assert {key for line in lines for key in line} == documented(f"`{name}`")
 
 
-def test_every_file_of_a_run_directory_is_in_the_readme(recorded: RunDir):
+def test_every_file_of_a_run_directory_is_in_the_readme(recorded: list[RunDir]):
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    missing = [path.name for path in recorded.path.iterdir() if path.name != "lock" and f"`{path.name}" not in readme]
+    missing = [
+        path.name for path in recorded[0].path.iterdir() if path.name != "lock" and f"`{path.name}" not in readme
+    ]
     assert missing == []
 
 
@@ -341,6 +358,30 @@ class TestTheExampleEnvironment(EnvContract):
 
     def make_scenario(self) -> Any:
         return example_scenario()
+
+
+def test_the_algorithm_of_the_documentation_trains(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    page = ROOT / "docs" / "your_own_algorithm.md"
+    (module,), (settings,) = blocks(page, "python"), blocks(page, "toml")
+    assert len(module.splitlines()) <= 40
+    (tmp_path / "my_credit.py").write_text(module)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setenv("SOJOURN_CACHE", str(tmp_path / "cache"))
+    tree = config(
+        updates=10,
+        out=str(tmp_path),
+        env={"name": "tests.toys:Buttons", "options": {"lengths": [1]}},
+        policy={"base": BUTTONS, "action_format": "bare", "constraint": "admissible", "max_new_tokens": 8},
+        horizon={"kind": "fixed", "turns": 2},
+        rollout={"tasks_per_update": 6, "group_size": 8},
+        optim={"learning_rate": 1e-2, "minibatches": 2},
+        evaluate={"horizon": 2, "repeats": 10},
+        **tomllib.loads(settings),
+    )
+    assert run_training(tree, resume=False) == 0
+    lines = [json.loads(line) for line in RunDir.open(tree.run_dir).metrics.read_text().splitlines()]
+    success = [line["train/success"] for line in lines]
+    assert sum(success[-3:]) > sum(success[:3]) + 0.3, success
 
 
 def test_the_toml_of_the_readme_is_a_configuration():

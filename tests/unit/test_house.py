@@ -19,8 +19,18 @@ import pytest
 from tests.toys import Buttons
 
 import sojourn
+from sojourn.algorithms.losses.table import LOSSES
+from sojourn.algorithms.masked import LossMean
 from sojourn.algorithms.table import ALGORITHMS
-from sojourn.config import AlgorithmConfig, FixedHorizon, HorizonConfig, OptimConfig, PolicyConfig, TrainConfig
+from sojourn.config import (
+    AlgorithmConfig,
+    CriticConfig,
+    FixedHorizon,
+    HorizonConfig,
+    OptimConfig,
+    PolicyConfig,
+    TrainConfig,
+)
 from sojourn.engine.table_engine import TableEngine
 from sojourn.envs.catalog import SHIPPED, load_scenario
 from sojourn.horizon import HorizonState, advanced, horizon_at, unreachable_warning
@@ -29,7 +39,7 @@ from sojourn.policy.scripted import OracleAgent
 from sojourn.rollout.collector import EpisodeSpec, run_episodes
 from sojourn.rollout.episode import EpisodeLimits
 from sojourn.rollout.samples import Batch, make_batch
-from sojourn.train.update import update_policy
+from sojourn.train.update import UpdateSettings, update_policy
 from sojourn.types import Completion, Decision, StepResult, StopReason, Trajectory, TrajectoryGroup, Turn
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -361,9 +371,15 @@ def toy_batch(*, mask_horizon_cuts: bool = False) -> Batch:
 VARIANTS = [
     *({"name": name} for name in ALGORITHMS),
     *({"name": name, "divide_by_std": flag} for name in ALGORITHMS for flag in (True, False)),
-    *({"loss_mean": mean} for mean in choices(AlgorithmConfig, "loss_mean")),
-    *({"horizon_cut": cut} for cut in choices(AlgorithmConfig, "horizon_cut")),
-    {"kl_coef": 0.1},
+    *({"loss_mean": mean} for mean in get_args(LossMean)),
+    *({"loss": name} for name in LOSSES),
+    *({"name": "ppo", "horizon_cut": cut} for cut in choices(AlgorithmConfig, "horizon_cut")),
+    *({"kl_coef": 0.1, "kl_estimator": name} for name in choices(AlgorithmConfig, "kl_estimator")),
+    *({"name": name, "kl_coef": 0.1, "kl_in": "reward"} for name in ALGORITHMS),
+    {"dual_clip": 3.0},
+    {"sampler_correction": True},
+    {"name": "gigpo", "gamma": 0.9, "turn_weight": 0.5},
+    {"name": "ppo_turn", "gamma": 0.9, "gae_lambda": 0.9},
     {"entropy_coef": 0.1},
     {"entropy_coef": 0.1, "entropy_floor": 5.0},
 ]
@@ -388,11 +404,15 @@ def test_every_option_of_the_update_trains(algorithm: dict[str, Any], optim: dic
         result = await update_policy(
             engine,
             batch,
-            settings,
-            OptimConfig.model_validate(optim),
-            learning_rate=0.1,
-            entropy=1.0,
-            seed=0,
+            UpdateSettings(
+                algorithm=settings,
+                optim=OptimConfig.model_validate(optim),
+                critic=CriticConfig(learning_rate=0.1),
+                learning_rate=0.1,
+                kl_coef=settings.kl_coef,
+                entropy=1.0,
+                seed=0,
+            ),
         )
         assert result.num_steps >= 1
         assert result.nonfinite_rows == ()

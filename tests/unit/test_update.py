@@ -17,7 +17,7 @@ from sojourn.engine.protocol import AdamParams, Engine, FusesBackward, OptimStat
 from sojourn.engine.table_engine import TableEngine
 from sojourn.engine.torch_engine import TorchEngine
 from sojourn.rollout.samples import Batch, make_batch
-from sojourn.train.update import UpdateResult, learning_rate_at, update_policy
+from sojourn.train.update import UpdateResult, UpdateSettings, learning_rate_at, update_policy
 from sojourn.types import (
     Completion,
     Decision,
@@ -104,16 +104,21 @@ def update(
     learning_rate: float = 0.1,
     entropy: float | None = None,
     seed: int = 0,
+    **settings: Any,
 ) -> UpdateResult:
     return asyncio.run(
         update_policy(
             engine,
             batch,
-            algorithm or AlgorithmConfig(name="rloo"),
-            optim or OptimConfig(),
-            learning_rate=learning_rate,
-            entropy=entropy,
-            seed=seed,
+            UpdateSettings(
+                algorithm=algorithm or AlgorithmConfig(name="rloo"),
+                optim=optim or OptimConfig(),
+                learning_rate=learning_rate,
+                entropy=entropy,
+                seed=seed,
+                kl_coef=0.0 if algorithm is None else algorithm.kl_coef,
+                **settings,
+            ),
         )
     )
 

@@ -6,6 +6,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from sojourn.algorithms.table import find_algorithm
 from sojourn.config import TrainConfig
 from sojourn.engine.pretrained import load_tokenizer, resolve_model
 from sojourn.engine.torch_engine import TorchEngine
@@ -89,6 +90,8 @@ def make_engine(config: TrainConfig, folder: str) -> TorchEngine:
         max_slots=config.rollout.max_live_episodes,
         seed=config.seed,
         num_threads=config.threads,
+        critic=config.critic.kind if find_algorithm(config.algorithm.name).needs_critic else None,
+        shared_coef=config.critic.shared_coef,
     )
 
 

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sojourn.algorithms.table import find_algorithm
+from sojourn.algorithms.table import check_algorithm
 from sojourn.cli.assemble import Assembly, assemble, make_engine, model_folder
 from sojourn.cli.live import make_progress
 from sojourn.config import EvaluateConfig, TrainConfig
@@ -36,7 +36,7 @@ from sojourn.train.state import TrainState
 
 def run_training(config: TrainConfig, *, resume: bool) -> int:
     """Train as `config` says, from the start or from the run's last checkpoint; returns the exit code."""
-    find_algorithm(config.algorithm.name)
+    check_algorithm(config)
     run = RunDir.open(config.run_dir, for_writing=True) if resume else RunDir.create(config.run_dir, config)
     with run, _logging_to(run.log):
         if resume:

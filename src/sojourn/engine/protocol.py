@@ -22,7 +22,7 @@ from sojourn.types import Completion, SamplingParams
 
 FloatArray = npt.NDArray[np.float32]
 EngineRole = Literal["policy", "reference"]
-"""``policy``: the weights being trained. ``reference``: the weights at creation, frozen."""
+"""``policy``: the weights being trained. ``reference``: the weights at creation, or at the last reset, frozen."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -113,8 +113,8 @@ class EngineInfo:
     vocab_size: int
     num_parameters: int
     trains: Literal["full", "lora"]
-    roles: tuple[EngineRole, ...]
-    outputs: tuple[Literal["logprobs", "entropy"], ...]
+    roles: tuple[Literal["policy", "reference", "critic"], ...]
+    outputs: tuple[Literal["logprobs", "entropy", "values"], ...]
     clips_gradients: bool
     confines: bool
     """Whether sampling and log-probs can be confined to allowed ids."""
@@ -163,3 +163,43 @@ class FusesBackward(Protocol):
 
     async def forward_backward(self, rows: Sequence[Row], loss: RowLoss) -> TokenOutputs:
         """Accumulate the gradient of `loss` and return the (detached) outputs it was taken at."""
+
+
+class ValueLoss(Protocol):
+    """A loss of values that is a sum over rows."""
+
+    def __call__(self, rows: Sequence[int], values_N: torch.Tensor) -> torch.Tensor:
+        """Scalar: the part that belongs to `rows` (indices into the call's rows), given their values."""
+
+
+@runtime_checkable
+class TrainsCritic(Protocol):
+    """An engine with a critic (``"critic"`` is among its roles): a value for the state before every masked token."""
+
+    async def forward_values(self, rows: Sequence[Row]) -> FloatArray:
+        """Value of the state before each masked token [N], without a gradient; `Row.allowed` plays no part."""
+
+    async def backward_values(self, rows: Sequence[Row], cotangents_N: FloatArray) -> None:
+        """Add the gradient of the values times `cotangents_N` to the critic's, until `step_critic`.
+
+        A critic that shares the policy's layers adds, scaled by its coefficient, to the policy's gradient as well.
+        """
+
+    async def step_critic(self, params: AdamParams) -> OptimStats:
+        """One optimiser step of the critic's own weights, whose gradient is then zero."""
+
+
+@runtime_checkable
+class FusesValues(Protocol):
+    """An engine in this process may take values, loss and backward in one pass."""
+
+    async def forward_backward_values(self, rows: Sequence[Row], loss: ValueLoss) -> FloatArray:
+        """Accumulate the gradient of `loss` and return the values it was taken at [N]."""
+
+
+@runtime_checkable
+class ResetsReference(Protocol):
+    """An engine whose reference can be moved."""
+
+    async def reset_reference(self) -> None:
+        """Make the trained weights of this moment the reference; part of what `save` writes from then on."""

@@ -19,7 +19,16 @@ from torch import Tensor
 from sojourn.engine.draw import draw_tokens
 from sojourn.engine.microbatch import MicroBatch, microbatches
 from sojourn.engine.optimizer import Optimizer
-from sojourn.engine.protocol import AdamParams, EngineInfo, EngineRole, OptimStats, Row, RowLoss, TokenOutputs
+from sojourn.engine.protocol import (
+    AdamParams,
+    EngineInfo,
+    EngineRole,
+    FloatArray,
+    OptimStats,
+    Row,
+    RowLoss,
+    TokenOutputs,
+)
 from sojourn.engine.request import Request
 from sojourn.engine.token_outputs import token_outputs
 from sojourn.errors import ConfigError, DataError
@@ -30,7 +39,7 @@ _NO_LIMIT = 1 << 40
 
 
 class TableEngine:
-    """Implements `sojourn.engine.protocol.Engine` and `FusesBackward` over a table of logits."""
+    """Implements `Engine`, `FusesBackward`, `TrainsCritic` and `ResetsReference` over a table of logits."""
 
     def __init__(self, vocab_size: int, *, max_length: int = 1024, seed: int | None = None, scale: float = 1.0) -> None:
         """`seed` None: every token is equally likely; else logits are drawn with standard deviation `scale`."""
@@ -42,6 +51,8 @@ class TableEngine:
         self._published_VV = table_VV.clone()
         self._reference_VV = table_VV.clone()
         self._optimizer = Optimizer({"table": self._table_VV})
+        self._value_V = torch.nn.Parameter(torch.zeros(table_VV.shape[0]))
+        self._critic_optimizer = Optimizer({"value": self._value_V})
         self._version = 0
 
     def info(self) -> EngineInfo:
@@ -51,8 +62,8 @@ class TableEngine:
             vocab_size=self._table_VV.shape[0],
             num_parameters=self._table_VV.numel(),
             trains="full",
-            roles=("policy", "reference"),
-            outputs=("logprobs", "entropy"),
+            roles=("policy", "reference", "critic"),
+            outputs=("logprobs", "entropy", "values"),
             clips_gradients=True,
             confines=True,
         )
@@ -106,6 +117,24 @@ class TableEngine:
             done.append((batch, logprobs.detach(), entropy.detach()))
         return self._collect(rows, done)
 
+    async def forward_values(self, rows: Sequence[Row]) -> FloatArray:
+        values_N = np.zeros(sum(row.num_trained for row in rows), dtype=np.float32)
+        with torch.no_grad():
+            for batch in self._batches(rows):
+                values_N[batch.flat_N.numpy()] = self._values(batch).numpy()
+        return values_N
+
+    async def backward_values(self, rows: Sequence[Row], cotangents_N: FloatArray) -> None:
+        for batch in self._batches(rows):
+            total = (self._values(batch) * torch.from_numpy(cotangents_N[batch.flat_N.numpy()])).sum()
+            total.backward()  # type: ignore[no-untyped-call]
+
+    async def step_critic(self, params: AdamParams) -> OptimStats:
+        return self._critic_optimizer.step(params)
+
+    async def reset_reference(self) -> None:
+        self._reference_VV = self._table_VV.detach().clone()
+
     async def optim_step(self, params: AdamParams) -> OptimStats:
         return self._optimizer.step(params)
 
@@ -115,29 +144,39 @@ class TableEngine:
     async def save(self, path: str) -> str:
         folder = Path(path)
         folder.mkdir(parents=True, exist_ok=True)
-        save_file({"table": self._table_VV.detach().contiguous()}, folder / _TABLE)
-        save_file(self._optimizer.state(), folder / _OPTIMIZER)
+        tables = {"table": self._table_VV, "reference": self._reference_VV, "value": self._value_V}
+        save_file({name: table.detach().clone() for name, table in tables.items()}, folder / _TABLE)
+        states = {"policy": self._optimizer.state(), "critic": self._critic_optimizer.state()}
+        save_file({f"{who}/{name}": v for who, s in states.items() for name, v in s.items()}, folder / _OPTIMIZER)
         (folder / _ABOUT).write_text(json.dumps({"engine": "table", "policy_version": self._version}), encoding="utf-8")
         return path
 
     async def load(self, uri: str) -> None:
         folder = Path(uri)
         try:
-            table_VV = load_file(folder / _TABLE)["table"]
+            tables = load_file(folder / _TABLE)
+            table_VV, reference_VV, value_V = tables["table"], tables["reference"], tables["value"]
             state = load_file(folder / _OPTIMIZER)
             version = int(json.loads((folder / _ABOUT).read_text(encoding="utf-8"))["policy_version"])
         except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
             raise DataError(f"{uri} is not a checkpoint of the table engine: {error}") from error
         if table_VV.shape != self._table_VV.shape:
             raise DataError(f"{uri} holds a table {tuple(table_VV.shape)}, expected {tuple(self._table_VV.shape)}")
-        self._optimizer.load_state(state)
-        self._optimizer.zero_grad()
+        for who, optimizer in (("policy/", self._optimizer), ("critic/", self._critic_optimizer)):
+            optimizer.load_state({n.removeprefix(who): v for n, v in state.items() if n.startswith(who)})
+            optimizer.zero_grad()
         with torch.no_grad():
             self._table_VV.copy_(table_VV)
+            self._value_V.copy_(value_V)
+        self._reference_VV = reference_VV
         self._published_VV, self._version = table_VV, version
 
     async def close(self) -> None:
         self._optimizer.zero_grad()
+
+    def _values(self, batch: MicroBatch) -> Tensor:
+        """Value of the state before each trained token [N]: that of the token it follows."""
+        return self._value_V[batch.ids_BT.flatten()[batch.position_N]]
 
     def _batches(self, rows: Sequence[Row]) -> list[MicroBatch]:
         for index, row in enumerate(rows):

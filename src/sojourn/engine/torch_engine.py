@@ -1,4 +1,4 @@
-"""The engine `torch`: trainer, sampler and reference of one model in this process, on the CPU or one GPU."""
+"""The engine `torch`: trainer, sampler, reference and critic of one model in this process, on the CPU or one GPU."""
 
 from __future__ import annotations
 
@@ -12,21 +12,32 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedModel
 
+from sojourn.engine.critic import CriticKind, TorchCritic
 from sojourn.engine.devices import choose_device, choose_sampler_dtype, parse_dtype
 from sojourn.engine.hf_sampler import HFSampler
 from sojourn.engine.microbatch import MicroBatch, microbatches
 from sojourn.engine.optimizer import Optimizer
 from sojourn.engine.pretrained import load_model, load_tokenizer, resolve_model
-from sojourn.engine.protocol import AdamParams, EngineInfo, EngineRole, OptimStats, Row, RowLoss, TokenOutputs
+from sojourn.engine.protocol import (
+    AdamParams,
+    EngineInfo,
+    EngineRole,
+    FloatArray,
+    OptimStats,
+    Row,
+    RowLoss,
+    TokenOutputs,
+    ValueLoss,
+)
 from sojourn.engine.torch_state import TorchState
 from sojourn.engine.train_forward import TrainForward, enable_activation_checkpointing
-from sojourn.engine.weights import LoraSpec, add_lora, merged_weights
+from sojourn.engine.weights import LoraSpec, add_lora, merged_weights, swapped
 from sojourn.errors import ConfigError
 from sojourn.types import Completion, SamplingParams
 
 
 class TorchEngine:
-    """Implements `sojourn.engine.protocol.Engine` and `FusesBackward`.
+    """Implements `sojourn.engine.protocol.Engine`, `FusesBackward`, `TrainsCritic`, `FusesValues`, `ResetsReference`.
 
     The sampler has its own copy of the weights, so what is not published is never sampled, and may compute in another
     number type. Methods run on the caller's event loop and block it while they compute.
@@ -47,6 +58,8 @@ class TorchEngine:
         activation_checkpointing: bool = False,
         max_slots: int = 64,
         seed: int = 0,
+        critic: CriticKind | None = None,
+        shared_coef: float = 1.0,
     ) -> None:
         """Takes `model` over (it is trained in place, on the device and in the type its weights have).
 
@@ -62,9 +75,19 @@ class TorchEngine:
         self._spec = lora
         self._autocast = torch.bfloat16 if train_dtype == torch.bfloat16 else None
         self._sampler = HFSampler(model, dtype=sampler_dtype, max_length=self._max_length, max_slots=max_slots)
+        self._critic = None
+        if critic is not None:
+            self._critic = TorchCritic(
+                model,
+                critic,
+                shared_coef=shared_coef,
+                autocast=self._autocast,
+                activation_checkpointing=activation_checkpointing,
+            )
         self._model = model.requires_grad_(lora is None)
         self._reference_of = reference if reference is not None or lora is not None else _keep_copy(model)
         self._reference: TrainForward | None = None
+        self._reference_weights: dict[str, Tensor] | None = None
         self._lora: Any = None if lora is None else add_lora(model, lora, seed)
         self._forward = TrainForward(model, autocast=self._autocast)
         if activation_checkpointing:
@@ -86,6 +109,8 @@ class TorchEngine:
         max_slots: int = 64,
         seed: int = 0,
         num_threads: int | None = None,
+        critic: CriticKind | None = None,
+        shared_coef: float = 1.0,
     ) -> TorchEngine:
         """An engine for the model at `path` (see `pretrained.resolve_model`). Weights are trained in float32.
 
@@ -110,6 +135,8 @@ class TorchEngine:
             activation_checkpointing=activation_checkpointing,
             max_slots=max_slots,
             seed=seed,
+            critic=critic,
+            shared_coef=shared_coef,
         )
 
     @property
@@ -124,8 +151,8 @@ class TorchEngine:
             vocab_size=self._sampler.decoder.vocab_size,
             num_parameters=self._sampler.decoder.num_parameters,
             trains="full" if self._spec is None else "lora",
-            roles=("policy", "reference"),
-            outputs=("logprobs", "entropy"),
+            roles=("policy", "reference") if self._critic is None else ("policy", "reference", "critic"),
+            outputs=("logprobs", "entropy") if self._critic is None else ("logprobs", "entropy", "values"),
             clips_gradients=True,
             confines=True,
         )
@@ -172,6 +199,37 @@ class TorchEngine:
             _backward(loss(batch.rows, logprobs, entropy))
         return outputs.result()
 
+    async def forward_values(self, rows: Sequence[Row]) -> FloatArray:
+        critic, values_N = self._needed_critic(), torch.zeros(sum(row.num_trained for row in rows))
+        with torch.no_grad():
+            for batch in self._batches(rows):
+                values_N[batch.flat_N] = critic(batch).cpu()
+        return values_N.numpy()
+
+    async def backward_values(self, rows: Sequence[Row], cotangents_N: FloatArray) -> None:
+        size = sum(row.num_trained for row in rows)
+        if cotangents_N.shape != (size,):
+            raise ValueError(f"expected {size} cotangents, got {cotangents_N.shape}")
+        critic, cotangents = self._needed_critic(), torch.from_numpy(cotangents_N)
+        for batch in self._batches(rows):
+            values = critic(batch)
+            _backward((values * cotangents[batch.flat_N].to(values.device)).sum())
+
+    async def forward_backward_values(self, rows: Sequence[Row], loss: ValueLoss) -> FloatArray:
+        critic, values_N = self._needed_critic(), torch.zeros(sum(row.num_trained for row in rows))
+        for batch in self._batches(rows):
+            values = critic(batch)
+            values_N[batch.flat_N] = values.detach().cpu()
+            _backward(loss(batch.rows, values))
+        return values_N.numpy()
+
+    async def step_critic(self, params: AdamParams) -> OptimStats:
+        return self._needed_critic().optimizer.step(params)
+
+    async def reset_reference(self) -> None:
+        trained = {name: p for name, p in self._model.named_parameters() if p.requires_grad}
+        self._set_reference({name: p.detach().clone() for name, p in trained.items()})
+
     async def optim_step(self, params: AdamParams) -> OptimStats:
         return self._optimizer.step(params)
 
@@ -179,14 +237,16 @@ class TorchEngine:
         self._optimizer.zero_grad()
 
     async def save(self, path: str) -> str:
-        """Write weights, adapters, optimiser and ``engine.json`` into the folder `path`, which is the URI."""
+        """Write weights, adapters, optimisers and ``engine.json`` into the folder `path`, which is the URI."""
         self._state().save(path, self._sampler.version)
         return path
 
     async def load(self, uri: str) -> None:
         """Restore a folder written by `save`. Raises `DataError` if it is not one, or of another model."""
-        version = self._state().load(uri)
+        version, reference = self._state().load(uri)
         self._optimizer.zero_grad()
+        if reference is not None:
+            self._set_reference(reference)
         await self._sampler.publish(dict(self._merged()), version)
 
     def export(self, path: str) -> None:
@@ -196,7 +256,7 @@ class TorchEngine:
     async def close(self) -> None:
         self._sampler.close()
         self._optimizer.zero_grad()
-        self._reference = None
+        self._reference = self._reference_weights = None
 
     def _state(self) -> TorchState:
         return TorchState(
@@ -205,7 +265,20 @@ class TorchEngine:
             lora=self._spec,
             peft_model=self._lora,
             tokenizer=self._tokenizer,
+            critic=self._critic,
+            reference=self._reference_weights,
         )
+
+    def _needed_critic(self) -> TorchCritic:
+        if self._critic is None:
+            raise ConfigError("the engine was made without a critic: choose an algorithm that uses one, or give it one")
+        return self._critic
+
+    def _set_reference(self, weights: dict[str, Tensor]) -> None:
+        """`weights`: of every trained parameter, by name."""
+        own = {name: p for name, p in self._model.named_parameters() if p.requires_grad}
+        self._reference_weights = {name: weights[name].to(p.device) for name, p in own.items()}
+        self._reference = None
 
     def _merged(self) -> Any:
         return merged_weights(self._model, is_lora=self._spec is not None)
@@ -221,6 +294,8 @@ class TorchEngine:
             return self._forward, nullcontext()
         if role != "reference":
             raise ConfigError(f"unknown role {role!r}; known: policy, reference")
+        if self._reference_weights is not None:
+            return self._forward, swapped(self._model, self._reference_weights)
         if self._lora is not None:
             return self._forward, self._lora.disable_adapter()
         if self._reference is None:

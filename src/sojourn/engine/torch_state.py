@@ -2,7 +2,8 @@
 
 A checkpoint folder holds ``engine.json`` (what it is), ``optimizer.safetensors``, and the weights as transformers
 writes them (``config.json``, ``model.safetensors``), so that a fully fine-tuned checkpoint can be loaded by anything;
-with LoRA, the adapters as PEFT writes them (``adapter_config.json``, ``adapter_model.safetensors``).
+with LoRA, the adapters as PEFT writes them (``adapter_config.json``, ``adapter_model.safetensors``). Where there are
+any, ``critic.safetensors`` holds the critic and its optimiser, ``reference.safetensors`` a reference that was reset.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 from transformers import PreTrainedModel
 
+from sojourn.engine.critic import TorchCritic
 from sojourn.engine.optimizer import Optimizer
 from sojourn.engine.pretrained import quiet_transformers
 from sojourn.engine.weights import LoraSpec, plain_state
@@ -25,6 +27,7 @@ from sojourn.errors import DataError
 
 _FORMAT = 2
 _ABOUT, _OPTIMIZER, _ADAPTERS = "engine.json", "optimizer.safetensors", "adapter_model.safetensors"
+_CRITIC, _REFERENCE = "critic.safetensors", "reference.safetensors"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -39,6 +42,9 @@ class TorchState:
     """PEFT's wrapper of the model; None without LoRA."""
     tokenizer: Any
     """Written beside the weights; None writes none."""
+    critic: TorchCritic | None = None
+    reference: dict[str, Tensor] | None = None
+    """Weights of a reference that was reset; None while it is the initial policy."""
 
     def save(self, path: str, version: int) -> None:
         """Write a checkpoint into the folder `path`, made if absent. Making it atomic is the caller's job."""
@@ -50,11 +56,15 @@ class TorchState:
             self.peft_model.peft_config["default"].save_pretrained(path)
             save_file(self._adapters(), folder / _ADAPTERS)
         save_file(self.optimizer.state(), folder / _OPTIMIZER)
+        if self.critic is not None:
+            save_file(self.critic.state(), folder / _CRITIC)
+        if self.reference is not None:
+            save_file({n: w.cpu().contiguous() for n, w in self.reference.items()}, folder / _REFERENCE)
         about = {**self._identity(), "policy_version": version}
         (folder / _ABOUT).write_text(json.dumps(about, indent=2) + "\n", encoding="utf-8")
 
-    def load(self, uri: str) -> int:
-        """Restore weights and optimiser in place and return the policy version saved with them.
+    def load(self, uri: str) -> tuple[int, dict[str, Tensor] | None]:
+        """Restore weights, critic and optimisers in place; returns the policy version and a reference that was reset.
 
         Raises `DataError`, before anything is changed, if `uri` is no checkpoint or one of another model or adapter.
         """
@@ -64,6 +74,8 @@ class TorchState:
             self._check(uri, about)
             weights = self._read_weights(folder)
             state = load_file(folder / _OPTIMIZER)
+            critic = load_file(folder / _CRITIC) if self.critic is not None else None
+            reference = load_file(folder / _REFERENCE) if (folder / _REFERENCE).exists() else None
         except (OSError, ValueError, RuntimeError, SafetensorError) as error:
             if isinstance(error, DataError):
                 raise
@@ -72,10 +84,12 @@ class TorchState:
         if {name: tuple(p.shape) for name, p in own.items()} != {n: tuple(w.shape) for n, w in weights.items()}:
             raise DataError(f"{uri} holds other weights than this model trains")
         self.optimizer.load_state(state)
+        if self.critic is not None and critic is not None:
+            self.critic.load_state(critic)
         with torch.no_grad():
             for name, parameter in own.items():
                 parameter.copy_(weights[name])
-        return int(about["policy_version"])
+        return int(about["policy_version"]), reference
 
     def export(self, path: str) -> None:
         """Write a plain transformers folder, adapters merged, and the tokenizer beside it."""
@@ -118,6 +132,7 @@ class TorchState:
             "model_class": type(self.model).__name__,
             "num_trained": sum(p.numel() for p in self._trained().values()),
             "lora": adapter,
+            "critic": None if self.critic is None else self.critic.kind,
         }
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -51,6 +52,20 @@ def merged_weights(model: nn.Module, *, is_lora: bool) -> Iterator[tuple[str, Te
         if isinstance(module, LoraLayer):
             base: Tensor = module.get_base_layer().weight
             yield f"{name}.weight", base + module.get_delta_weight("default").to(base.dtype)
+
+
+@contextmanager
+def swapped(model: nn.Module, weights: Mapping[str, Tensor]) -> Iterator[None]:
+    """`model` computes with `weights` instead of its own parameters of those names; nothing is copied."""
+    parameters = dict(model.named_parameters())
+    own = {name: parameters[name].data for name in weights}
+    try:
+        for name, weight in weights.items():
+            parameters[name].data = weight
+        yield
+    finally:
+        for name, weight in own.items():
+            parameters[name].data = weight
 
 
 def plain_state(model: PreTrainedModel, *, is_lora: bool) -> dict[str, Tensor]:

@@ -111,11 +111,16 @@ async def collect_groups(
     horizon: int,
     seed: int,
     config: RolloutConfig,
+    drop_flat: bool = True,
 ) -> Collection:
     """The groups of one update; draws tasks from `stream` and advances it.
 
+    Groups whose returns are all equal are left out if ``config.filter_zero_variance`` says so, or `drop_flat` where
+    it says nothing.
+
     Raises `TooManyFailuresError` when more than ``config.max_failure_share`` of the episodes failed.
     """
+    is_filtering = drop_flat if config.filter_zero_variance is None else config.filter_zero_variance
     kept: list[TrajectoryGroup] = []
     filtered: list[TrajectoryGroup] = []
     for round_number in range(1 + config.max_refills):
@@ -128,7 +133,7 @@ async def collect_groups(
         )
         _check_failures(groups, config)
         for group in groups:
-            (filtered if config.filter_zero_variance and _is_flat(group) else kept).append(group)
+            (filtered if is_filtering and _is_flat(group) else kept).append(group)
     return Collection(groups=tuple(kept), filtered=tuple(filtered))
 
 

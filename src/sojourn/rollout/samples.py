@@ -18,6 +18,7 @@ from sojourn.types import Completion, StopReason, Trajectory, TrajectoryGroup
 
 IntArray = npt.NDArray[np.int64]
 FloatArray = npt.NDArray[np.float32]
+BoolArray = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -39,6 +40,16 @@ class Batch:
     turn_reward_S: FloatArray
     """Reward of each turn; row r has ``num_turns_R[r]`` of them."""
     num_turns_R: IntArray
+    anchor_S: IntArray
+    """Index of the state each turn was taken in: equal where turns of one group saw the same observation."""
+    horizon_R: IntArray
+    """Turn limit that was in force."""
+    is_cut_R: BoolArray
+    """True where the horizon stopped the episode."""
+    version_N: IntArray
+    """Policy version that sampled each trained token."""
+    num_masked: int = 0
+    """Tokens that would be trained but for ``horizon_cut = "mask"``."""
 
     @property
     def num_rows(self) -> int:
@@ -96,15 +107,19 @@ def make_batch(groups: Sequence[TrajectoryGroup], *, temperature: float, mask_ho
     logprobs: list[float] = []
     turn_ids: list[int] = []
     row_ids: list[int] = []
+    versions: list[int] = []
+    num_masked = 0
     members = [(g, trajectory) for g, group in enumerate(groups) for trajectory in group.trajectories]
     for number, (_, trajectory) in enumerate(members):
         row, row_logprobs, row_turns = make_row(trajectory, temperature)
         if mask_horizon_cuts and trajectory.stop_reason is StopReason.HORIZON:
+            num_masked += len(row_turns)
             row, row_logprobs, row_turns = _masked(row), [], []
         rows.append(row)
         logprobs += row_logprobs
         turn_ids += row_turns
         row_ids += [number] * len(row_turns)
+        versions += [trajectory.turns[turn].decision.completion.policy_version for turn in row_turns]
     return Batch(
         rows=tuple(rows),
         trajectories=tuple(trajectory for _, trajectory in members),
@@ -115,7 +130,24 @@ def make_batch(groups: Sequence[TrajectoryGroup], *, temperature: float, mask_ho
         sampler_logprobs_N=np.asarray(logprobs, dtype=np.float32),
         turn_reward_S=np.asarray([turn.result.reward for _, t in members for turn in t.turns], dtype=np.float32),
         num_turns_R=np.asarray([trajectory.num_turns for _, trajectory in members], dtype=np.int64),
+        anchor_S=_anchors(members),
+        horizon_R=np.asarray([trajectory.horizon for _, trajectory in members], dtype=np.int64),
+        is_cut_R=np.asarray([t.stop_reason is StopReason.HORIZON for _, t in members], dtype=np.bool_),
+        version_N=np.asarray(versions, dtype=np.int64),
+        num_masked=num_masked,
     )
+
+
+def _anchors(members: Sequence[tuple[int, Trajectory]]) -> IntArray:
+    """Index of each turn's state [S]: its group and the observation that the turn answered."""
+    index: dict[tuple[int, str], int] = {}
+    anchors = []
+    for group, trajectory in members:
+        seen = [trajectory.first, *(turn.result for turn in trajectory.turns[:-1])]
+        for result in seen[: trajectory.num_turns]:
+            text = "" if result is None else result.observation
+            anchors.append(index.setdefault((group, text), len(index)))
+    return np.asarray(anchors, dtype=np.int64)
 
 
 def _masked(row: Row) -> Row:

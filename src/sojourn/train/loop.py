@@ -10,10 +10,12 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from sojourn.config import TrainConfig
-from sojourn.engine.protocol import Engine
+from sojourn.algorithms.kl import adapted
+from sojourn.algorithms.table import check_algorithm, find_algorithm
+from sojourn.config import AlgorithmConfig, TrainConfig
+from sojourn.engine.protocol import Engine, ResetsReference
 from sojourn.envs.protocol import Scenario
-from sojourn.errors import NonFiniteError
+from sojourn.errors import ConfigError, NonFiniteError
 from sojourn.horizon import advanced, horizon_at
 from sojourn.policy.agents import Agent
 from sojourn.record.evaluation import Evaluation
@@ -24,7 +26,7 @@ from sojourn.train.checkpoint import save_checkpoint
 from sojourn.train.metrics import Stopwatch, collection_metrics
 from sojourn.train.recorder import Recorder
 from sojourn.train.state import Best, TrainState
-from sojourn.train.update import UpdateResult, learning_rate_at, update_policy
+from sojourn.train.update import UpdateResult, UpdateSettings, learning_rate_at, update_policy
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -46,6 +48,7 @@ class Parts:
 async def train(parts: Parts, state: TrainState) -> TrainState:
     """Train from `state` until ``config.updates`` updates are done or ``parts.stop`` is set; returns the new state."""
     config, engine, recorder = parts.config, parts.engine, parts.recorder
+    algorithm = check_algorithm(config)
     stream = TaskStream(parts.scenario.tasks(config.env.split), seed=config.seed, cursor=state.task_cursor)
     is_stopping = False
     while state.update < config.updates and not is_stopping:
@@ -60,6 +63,7 @@ async def train(parts: Parts, state: TrainState) -> TrainState:
                 horizon=horizon,
                 seed=config.seed,
                 config=config.rollout,
+                drop_flat=algorithm.is_group_relative,
             )
         with watch.phase("train"):
             batch = make_batch(
@@ -67,15 +71,8 @@ async def train(parts: Parts, state: TrainState) -> TrainState:
                 temperature=config.policy.temperature,
                 mask_horizon_cuts=config.algorithm.horizon_cut == "mask",
             )
-            result = await update_policy(
-                engine,
-                batch,
-                config.algorithm,
-                config.optim,
-                learning_rate=learning_rate_at(config.optim, number, config.updates),
-                entropy=state.entropy,
-                seed=derived_seed(config.seed, "update", number),
-            )
+            result = await update_policy(engine, batch, _settings(config, state))
+            await _reset_reference_if_due(config, engine, number)
         with watch.phase("publish"):
             await engine.publish()
         metrics = {"horizon": float(horizon), **collection_metrics(collection, batch), **result.metrics}
@@ -88,6 +85,32 @@ async def train(parts: Parts, state: TrainState) -> TrainState:
             await save_checkpoint(parts.checkpoints, engine, state, keep=config.checkpoint.keep)
         _raise_if_stuck(config, state, collection, result)
     return state
+
+
+def _settings(config: TrainConfig, state: TrainState) -> UpdateSettings:
+    """Of the update that begins at `state`."""
+    kl_coef = config.algorithm.kl_coef if state.kl_coef is None else state.kl_coef
+    return UpdateSettings(
+        algorithm=config.algorithm,
+        optim=config.optim,
+        critic=config.critic,
+        learning_rate=learning_rate_at(config.optim, state.update, config.updates),
+        seed=derived_seed(config.seed, "update", state.update),
+        kl_coef=kl_coef,
+        entropy=state.entropy,
+        trains_policy=not (
+            find_algorithm(config.algorithm.name).needs_critic and state.update < config.critic.warmup_updates
+        ),
+    )
+
+
+def _next_kl_coef(config: AlgorithmConfig, state: TrainState, metrics: dict[str, float]) -> float | None:
+    """The KL coefficient after an update, where it adapts."""
+    measured = metrics.get("loss/kl", metrics.get("kl/reward"))
+    if config.kl_target is None or measured is None:
+        return state.kl_coef
+    coef = config.kl_coef if state.kl_coef is None else state.kl_coef
+    return adapted(coef, measured, target=config.kl_target, updates=config.kl_adapt_updates)
 
 
 def _advanced(
@@ -106,6 +129,7 @@ def _advanced(
         task_cursor=stream.cursor,
         horizon=advanced(parts.config.horizon, state.horizon, metrics["train/success"]),
         entropy=result.entropy,
+        kl_coef=_next_kl_coef(parts.config.algorithm, state, metrics),
         num_episodes=state.num_episodes + len(trajectories),
         num_turns=state.num_turns + sum(t.num_turns for t in trajectories),
         num_action_tokens=state.num_action_tokens + sum(t.num_action_tokens for t in trajectories),
@@ -127,6 +151,14 @@ async def _evaluated(parts: Parts, state: TrainState) -> tuple[TrainState, bool]
     if success is None or (state.best is not None and success <= state.best.success):
         return state, False
     return replace(state, best=Best(update=state.update, success=success)), True
+
+
+async def _reset_reference_if_due(config: TrainConfig, engine: Engine, update: int) -> None:
+    every = config.algorithm.reference_reset_every
+    if every and (update + 1) % every == 0:
+        if not isinstance(engine, ResetsReference):
+            raise ConfigError("algorithm.reference_reset_every needs an engine whose reference can be reset")
+        await engine.reset_reference()
 
 
 def _is_due(every: int, update: int, updates: int) -> bool:

@@ -29,6 +29,8 @@ class TrainState:
     horizon: HorizonState = field(default_factory=HorizonState)
     entropy: float | None = None
     """Mean entropy of the last update, for the entropy floor."""
+    kl_coef: float | None = None
+    """Coefficient of the KL in force, where it adapts; None: the configured one."""
     num_episodes: int = 0
     """Episodes played in training, failed ones apart."""
     num_turns: int = 0

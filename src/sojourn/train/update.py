@@ -1,4 +1,4 @@
-"""One update of the policy: advantages, loss, passes over the batch, optimiser steps.
+"""One update of the policy: credit, loss, passes over the batch, optimiser steps.
 
 Axes: R rows · N trained tokens, flat, in row order.
 """
@@ -10,16 +10,39 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from sojourn.algorithms.losses import is_clipped, kl_k3, ppo_clip
+from sojourn.algorithms import kl
+from sojourn.algorithms.losses.table import find_loss
 from sojourn.algorithms.masked import token_weights
-from sojourn.algorithms.table import Episodes, find_algorithm
-from sojourn.config import AlgorithmConfig, OptimConfig
+from sojourn.algorithms.table import Algorithm, find_algorithm
+from sojourn.config import AlgorithmConfig, CriticConfig, OptimConfig
 from sojourn.engine.protocol import AdamParams, Engine
-from sojourn.rollout.samples import Batch
+from sojourn.rollout.samples import Batch, IntArray
+from sojourn.train.credit import cut_metrics, episodes_of
+from sojourn.train.critic import Values, accumulate, critic_loss, critic_of, critic_step, value_metrics, values_of
 from sojourn.train.differentiate import differentiate
+from sojourn.train.policy_loss import PolicyLoss
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class UpdateSettings:
+    """What an update is told, besides its batch."""
+
+    algorithm: AlgorithmConfig
+    optim: OptimConfig
+    learning_rate: float
+    seed: int
+    """Of the partition into mini-batches."""
+    critic: CriticConfig = field(default_factory=CriticConfig)
+    kl_coef: float = 0.0
+    """In force; an adaptive one changes from update to update."""
+    entropy: float | None = None
+    """The last update's mean entropy, for the floor."""
+    trains_policy: bool = True
+    """False while only the critic is being warmed up."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -28,69 +51,204 @@ class UpdateResult:
 
     metrics: dict[str, float]
     num_steps: int
-    """Optimiser steps applied."""
+    """Optimiser steps of the policy that were applied."""
     nonfinite_rows: tuple[int, ...]
     """Rows of the batch whose loss was not finite; the update stopped there, the weights untouched by it."""
     entropy: float | None
     """Mean entropy of a trained token, in nats; None when there was no token."""
 
 
-@dataclass(kw_only=True)
-class PolicyLoss:
-    """Clipped policy gradient, with KL to the reference and an entropy bonus; a sum over rows (`RowLoss`).
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Plan:
+    """All that is fixed before an update's first step."""
 
-    Every token has its weight, so that the sum is the mean that the configuration names, however the rows are cut
-    into micro-batches.
-    """
-
-    algorithm: AlgorithmConfig
-    entropy_coef: float
-    offsets: list[int]
-    """Row r has the tokens ``offsets[r]:offsets[r + 1]``."""
-    weight_N: Tensor
+    algorithm: Algorithm
     advantage_N: Tensor
-    old_logprobs_N: Tensor | None
-    """None: the step is the first at these weights, so the old policy is the new one."""
-    reference_logprobs_N: Tensor | None
-    sums: dict[str, float] = field(default_factory=dict)
-    nonfinite_rows: list[int] = field(default_factory=list)
-
-    def __call__(self, rows: Sequence[int], logprobs_N: Tensor, entropy_N: Tensor) -> Tensor:
-        index_N = torch.cat([torch.arange(self.offsets[r], self.offsets[r + 1]) for r in rows])
-        weight_N, advantage_N = _on(logprobs_N, self.weight_N[index_N], self.advantage_N[index_N])
-        old_N = logprobs_N.detach()
-        if self.old_logprobs_N is not None:
-            (old_N,) = _on(logprobs_N, self.old_logprobs_N[index_N])
-        low, high = self.algorithm.clip_low, self.algorithm.clip_high
-        policy_N = ppo_clip(logprobs_N, old_N, advantage_N, low=low, high=high)
-        loss_N = policy_N - self.entropy_coef * entropy_N
-        self._add("loss/policy", weight_N, policy_N)
-        self._add("loss/entropy", weight_N, entropy_N)
-        self._add("ratio/clipped_share", weight_N, is_clipped(logprobs_N, old_N, advantage_N, low=low, high=high))
-        self._add("ratio/old_kl", weight_N, kl_k3(logprobs_N.detach(), old_N))
-        if self.reference_logprobs_N is not None:
-            (reference_N,) = _on(logprobs_N, self.reference_logprobs_N[index_N])
-            kl_N = kl_k3(logprobs_N, reference_N)
-            loss_N = loss_N + self.algorithm.kl_coef * kl_N
-            self._add("loss/kl", weight_N, kl_N)
-        loss = (weight_N * loss_N).sum()
-        if not bool(torch.isfinite(loss)):
-            self.nonfinite_rows += self._nonfinite(rows, loss_N)
-        return loss
-
-    def _nonfinite(self, rows: Sequence[int], loss_N: Tensor) -> list[int]:
-        """Those of `rows` that have a token without a finite loss; all of them if only their sum overflowed."""
-        losses = torch.split(loss_N.detach(), [self.offsets[r + 1] - self.offsets[r] for r in rows])
-        bad = [r for r, loss_n in zip(rows, losses, strict=True) if not bool(torch.isfinite(loss_n).all())]
-        return bad or list(rows)
-
-    def _add(self, name: str, weight_N: Tensor, value_N: Tensor) -> None:
-        mean = float((weight_N * value_N.detach().to(weight_N.dtype)).sum())
-        self.sums[name] = self.sums.get(name, 0.0) + mean
+    target_N: Tensor | None
+    values: Values | None
+    old_N: Tensor | None
+    """Log-probs of the old policy; None: those of the first step."""
+    reference_N: Tensor | None
+    metrics: dict[str, float]
 
 
-def _on(like: Tensor, *tensors: Tensor) -> tuple[Tensor, ...]:
-    return tuple(tensor.to(device=like.device) for tensor in tensors)
+async def update_policy(engine: Engine, batch: Batch, settings: UpdateSettings) -> UpdateResult:
+    """Train `engine` on `batch`. Publishing is the caller's."""
+    if batch.num_trained == 0:
+        return UpdateResult(metrics={}, num_steps=0, nonfinite_rows=(), entropy=settings.entropy)
+    plan = await _plan(engine, batch, settings)
+    is_shared = plan.target_N is not None and settings.critic.kind == "shared"
+    metrics = dict(plan.metrics)
+    if plan.target_N is not None and not is_shared:
+        metrics |= await _fit_critic(engine, batch, settings, plan)
+    if not (settings.trains_policy or is_shared):
+        return UpdateResult(metrics=metrics, num_steps=0, nonfinite_rows=(), entropy=settings.entropy)
+    steps = _PolicySteps(engine=engine, batch=batch, settings=settings, plan=plan, is_shared=is_shared)
+    for picked in _minibatches(batch, settings.optim.epochs, settings.optim.minibatches, settings.seed):
+        if not await steps.take(picked):
+            break
+    metrics |= steps.metrics()
+    return UpdateResult(
+        metrics=metrics,
+        num_steps=steps.num_steps,
+        nonfinite_rows=steps.nonfinite_rows,
+        entropy=settings.entropy if steps.nonfinite_rows else metrics.get("loss/entropy", settings.entropy),
+    )
+
+
+async def _plan(engine: Engine, batch: Batch, settings: UpdateSettings) -> Plan:
+    config = settings.algorithm
+    algorithm = find_algorithm(config.name)
+    old_N = await _old_logprobs(engine, batch, settings.optim)
+    reference_N, penalty_N, metrics = None, None, {}
+    if config.kl_coef > 0.0:
+        reference_N = torch.from_numpy((await engine.forward(batch.rows, role="reference")).logprobs_N)
+        metrics["optim/kl_coef"] = settings.kl_coef
+    if reference_N is not None and config.kl_in == "reward":
+        now_N = old_N if old_N is not None else torch.from_numpy((await engine.forward(batch.rows)).logprobs_N)
+        kl_N = kl.ESTIMATES[config.kl_estimator](now_N, reference_N)
+        penalty_N, reference_N = settings.kl_coef * kl_N, None
+        metrics["kl/reward"] = float(kl_N.mean())
+    values = await values_of(engine, batch) if algorithm.needs_critic else None
+    episodes = episodes_of(batch, config, penalty_N=penalty_N, values=values)
+    estimate = algorithm.estimate(episodes, config)
+    metrics |= cut_metrics(batch, config, episodes)
+    if values is not None and estimate.target_N is not None:
+        metrics |= value_metrics(values, estimate.target_N)
+    return Plan(
+        algorithm=algorithm,
+        advantage_N=estimate.advantage_N,
+        target_N=estimate.target_N,
+        values=values,
+        old_N=old_N,
+        reference_N=reference_N,
+        metrics=metrics,
+    )
+
+
+async def _old_logprobs(engine: Engine, batch: Batch, optim: OptimConfig) -> Tensor | None:
+    if optim.old_logprobs == "sampler":
+        return torch.from_numpy(batch.sampler_logprobs_N)
+    if optim.epochs * optim.minibatches == 1:
+        return None  # the only step is taken at the old policy itself
+    return torch.from_numpy((await engine.forward(batch.rows)).logprobs_N)
+
+
+async def _fit_critic(engine: Engine, batch: Batch, settings: UpdateSettings, plan: Plan) -> dict[str, float]:
+    """The steps of a critic with a model of its own."""
+    config = settings.critic
+    assert plan.values is not None
+    assert plan.target_N is not None
+    losses, norms = [], []
+    for picked in _minibatches(batch, config.epochs, config.minibatches, settings.seed):
+        loss = critic_loss(batch, picked, plan.values, plan.target_N, config.value_clip)
+        await accumulate(engine, [batch.rows[r] for r in picked], loss)
+        stats = await critic_of(engine).step_critic(critic_step(config))
+        losses.append(loss.total)
+        norms.append(stats.grad_norm)
+    return {"critic/loss": sum(losses) / len(losses), "critic/grad_norm": sum(norms) / len(norms)}
+
+
+@dataclass(kw_only=True)
+class _PolicySteps:
+    """The policy's optimiser steps of one update, and their means."""
+
+    engine: Engine
+    batch: Batch
+    settings: UpdateSettings
+    plan: Plan
+    is_shared: bool
+    """The critic is a head on the policy: its gradient is taken with the policy's."""
+    num_steps: int = 0
+    nonfinite_rows: tuple[int, ...] = ()
+    totals: dict[str, float] = field(default_factory=dict)
+    sampler_kl: float | None = None
+
+    async def take(self, picked: IntArray) -> bool:
+        """One step on the rows `picked`; False if it was not finite, and nothing may follow."""
+        rows = [self.batch.rows[r] for r in picked]
+        if self.is_shared:
+            await self._add_value_gradient(picked)
+        if self.settings.trains_policy:
+            loss = self._loss(picked)
+            outputs = await differentiate(self.engine, rows, loss)
+            if self.sampler_kl is None:
+                self.sampler_kl = _sampler_kl(self.batch, picked, outputs.logprobs_N)
+            if loss.nonfinite_rows:
+                self.engine.zero_grad()
+                self.nonfinite_rows = tuple(int(picked[r]) for r in loss.nonfinite_rows)
+                return False
+            stats = await self.engine.optim_step(_adam(self.settings))
+            if not stats.is_applied:
+                self.nonfinite_rows = tuple(int(r) for r in picked)
+                return False
+            self.num_steps += 1
+            self._count({**loss.sums, "optim/grad_norm": stats.grad_norm})
+        else:
+            self.engine.zero_grad()  # the policy's layers stay as they are while the head warms up
+        if self.is_shared:
+            stats = await critic_of(self.engine).step_critic(critic_step(self.settings.critic))
+            self._count({"critic/grad_norm": stats.grad_norm})
+        return True
+
+    async def _add_value_gradient(self, picked: IntArray) -> None:
+        assert self.plan.values is not None
+        assert self.plan.target_N is not None
+        clip = self.settings.critic.value_clip
+        loss = critic_loss(self.batch, picked, self.plan.values, self.plan.target_N, clip)
+        await accumulate(self.engine, [self.batch.rows[r] for r in picked], loss)
+        self._count({"critic/loss": loss.total})
+
+    def _loss(self, picked: IntArray) -> PolicyLoss:
+        """The loss over the rows `picked`."""
+        config, plan = self.settings.algorithm, self.plan
+        index_N = torch.from_numpy(_token_index(self.batch, picked))
+        counts = [self.batch.rows[r].num_trained for r in picked]
+        row_N = torch.repeat_interleave(torch.arange(len(counts)), torch.tensor(counts))
+        is_low = config.entropy_floor == 0.0 or _is_below(self.settings.entropy, config.entropy_floor)
+        return PolicyLoss(
+            loss=find_loss(config.loss or plan.algorithm.loss),
+            algorithm=config,
+            entropy_coef=config.entropy_coef if is_low else 0.0,
+            kl_coef=self.settings.kl_coef,
+            offsets=[0, *np.cumsum(counts).tolist()],
+            weight_N=token_weights(row_N, config.loss_mean or plan.algorithm.loss_mean, constant=config.loss_tokens),
+            advantage_N=plan.advantage_N[index_N],
+            old_logprobs_N=None if plan.old_N is None else plan.old_N[index_N],
+            sampler_logprobs_N=torch.from_numpy(self.batch.sampler_logprobs_N)[index_N],
+            reference_logprobs_N=None if plan.reference_N is None else plan.reference_N[index_N],
+        )
+
+    def _count(self, values: dict[str, float]) -> None:
+        for name, value in values.items():
+            self.totals[name] = self.totals.get(name, 0.0) + value
+
+    def metrics(self) -> dict[str, float]:
+        """Means over the steps that were taken."""
+        config = self.settings.algorithm
+        found = {name: total / max(self.num_steps, 1) for name, total in self.totals.items()}
+        if self.sampler_kl is not None:
+            found["ratio/sampler_kl"] = self.sampler_kl
+        if self.num_steps and not self.nonfinite_rows:
+            is_low = config.entropy_floor == 0.0 or _is_below(self.settings.entropy, config.entropy_floor)
+            found["optim/learning_rate"] = self.settings.learning_rate
+            found["optim/entropy_coef"] = config.entropy_coef if is_low else 0.0
+        return found
+
+
+def _is_below(entropy: float | None, floor: float) -> bool:
+    return entropy is not None and entropy < floor
+
+
+def _adam(settings: UpdateSettings) -> AdamParams:
+    optim = settings.optim
+    return AdamParams(
+        learning_rate=settings.learning_rate,
+        beta1=optim.beta1,
+        beta2=optim.beta2,
+        weight_decay=optim.weight_decay,
+        max_grad_norm=optim.max_grad_norm,
+    )
 
 
 def learning_rate_at(config: OptimConfig, update: int, updates: int) -> float:
@@ -103,136 +261,25 @@ def learning_rate_at(config: OptimConfig, update: int, updates: int) -> float:
     return config.learning_rate * warm * (floor + (1.0 - floor) * shape)
 
 
-def advantages_of(batch: Batch, config: AlgorithmConfig) -> Tensor:
-    """Advantage of each trained token by the configured algorithm. [N]"""
-    episodes = Episodes(
-        return_R=torch.from_numpy(batch.return_R),
-        group_R=torch.from_numpy(batch.group_R),
-        row_N=torch.from_numpy(batch.row_N),
-        turn_N=torch.from_numpy(batch.turn_N),
-        turn_reward_S=torch.from_numpy(batch.turn_reward_S),
-        num_turns_R=torch.from_numpy(batch.num_turns_R),
-    )
-    return find_algorithm(config.name).advantages(episodes, config.divide_by_std)
-
-
-async def update_policy(
-    engine: Engine,
-    batch: Batch,
-    algorithm: AlgorithmConfig,
-    optim: OptimConfig,
-    *,
-    learning_rate: float,
-    entropy: float | None,
-    seed: int,
-) -> UpdateResult:
-    """Train `engine` on `batch`; `entropy` is the last update's, for the floor. Publishing is the caller's."""
-    if batch.num_trained == 0:
-        return UpdateResult(metrics={}, num_steps=0, nonfinite_rows=(), entropy=entropy)
-    is_low = algorithm.entropy_floor == 0.0 or (entropy is not None and entropy < algorithm.entropy_floor)
-    entropy_coef = algorithm.entropy_coef if is_low else 0.0
-    advantage_N = advantages_of(batch, algorithm)
-    old_N = await _old_logprobs(engine, batch, optim)
-    reference_N = await _reference_logprobs(engine, batch, algorithm)
-    adam = AdamParams(
-        learning_rate=learning_rate,
-        beta1=optim.beta1,
-        beta2=optim.beta2,
-        weight_decay=optim.weight_decay,
-        max_grad_norm=optim.max_grad_norm,
-    )
-    totals: dict[str, float] = {}
-    num_steps = 0
-    for picked in _minibatches(batch, optim, seed):
-        loss = _loss(batch, picked, algorithm, entropy_coef, advantage_N, old_N, reference_N)
-        if loss is None:
-            continue
-        outputs = await differentiate(engine, [batch.rows[r] for r in picked], loss)
-        if num_steps == 0:
-            totals["ratio/sampler_kl"] = _sampler_kl(batch, picked, outputs.logprobs_N)
-        if loss.nonfinite_rows:
-            engine.zero_grad()
-            bad = tuple(int(picked[r]) for r in loss.nonfinite_rows)
-            return UpdateResult(metrics=totals, num_steps=num_steps, nonfinite_rows=bad, entropy=entropy)
-        stats = await engine.optim_step(adam)
-        if not stats.is_applied:
-            bad = tuple(int(r) for r in picked)
-            return UpdateResult(metrics=totals, num_steps=num_steps, nonfinite_rows=bad, entropy=entropy)
-        num_steps += 1
-        for name, value in {**loss.sums, "optim/grad_norm": stats.grad_norm}.items():
-            totals[name] = totals.get(name, 0.0) + value
-    metrics = {k: v if k == "ratio/sampler_kl" else v / max(num_steps, 1) for k, v in totals.items()}
-    metrics |= {"optim/learning_rate": learning_rate, "optim/entropy_coef": entropy_coef}
-    return UpdateResult(
-        metrics=metrics, num_steps=num_steps, nonfinite_rows=(), entropy=metrics.get("loss/entropy", entropy)
-    )
-
-
-async def _old_logprobs(engine: Engine, batch: Batch, optim: OptimConfig) -> Tensor | None:
-    if optim.old_logprobs == "sampler":
-        return torch.from_numpy(batch.sampler_logprobs_N)
-    if optim.epochs * optim.minibatches == 1:
-        return None  # the only step is taken at the old policy itself
-    return torch.from_numpy((await engine.forward(batch.rows)).logprobs_N)
-
-
-async def _reference_logprobs(engine: Engine, batch: Batch, algorithm: AlgorithmConfig) -> Tensor | None:
-    if algorithm.kl_coef == 0.0:
-        return None
-    return torch.from_numpy((await engine.forward(batch.rows, role="reference")).logprobs_N)
-
-
-def _minibatches(batch: Batch, optim: OptimConfig, seed: int) -> list[np.ndarray[tuple[int], np.dtype[np.int64]]]:
+def _minibatches(batch: Batch, epochs: int, minibatches: int, seed: int) -> list[IntArray]:
     """Row indices of each optimiser step: every epoch a new seeded partition of the rows that train a token."""
     trained = np.flatnonzero([row.num_trained > 0 for row in batch.rows])
     generator = np.random.default_rng(seed)
     steps = []
-    for _ in range(optim.epochs):
-        order = generator.permutation(trained) if optim.minibatches > 1 else trained
-        steps += [np.sort(part) for part in np.array_split(order, optim.minibatches) if len(part)]
+    for _ in range(epochs):
+        order = generator.permutation(trained) if minibatches > 1 else trained
+        steps += [np.sort(part) for part in np.array_split(order, minibatches) if len(part)]
     return steps
 
 
-def _loss(
-    batch: Batch,
-    picked: Sequence[int] | np.ndarray[tuple[int], np.dtype[np.int64]],
-    algorithm: AlgorithmConfig,
-    entropy_coef: float,
-    advantage_N: Tensor,
-    old_N: Tensor | None,
-    reference_N: Tensor | None,
-) -> PolicyLoss | None:
-    """The loss over the rows `picked`; None when they hold no trained token."""
-    index_N = torch.from_numpy(_token_index(batch, picked))
-    if index_N.numel() == 0:
-        return None
-    counts = [batch.rows[r].num_trained for r in picked]
-    row_N = torch.repeat_interleave(torch.arange(len(counts)), torch.tensor(counts))
-    return PolicyLoss(
-        algorithm=algorithm,
-        entropy_coef=entropy_coef,
-        offsets=[0, *np.cumsum(counts).tolist()],
-        weight_N=token_weights(row_N, algorithm.loss_mean),
-        advantage_N=advantage_N[index_N],
-        old_logprobs_N=None if old_N is None else old_N[index_N],
-        reference_logprobs_N=None if reference_N is None else reference_N[index_N],
-    )
-
-
-def _token_index(
-    batch: Batch, picked: Sequence[int] | np.ndarray[tuple[int], np.dtype[np.int64]]
-) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+def _token_index(batch: Batch, picked: Sequence[int] | IntArray) -> IntArray:
     """Positions, among all trained tokens, of those of the rows `picked`. [n]"""
     ends = np.cumsum([row.num_trained for row in batch.rows])
     parts = [np.arange(ends[r] - batch.rows[r].num_trained, ends[r]) for r in picked]
     return np.concatenate(parts) if parts else np.zeros(0, dtype=np.int64)
 
 
-def _sampler_kl(
-    batch: Batch,
-    picked: np.ndarray[tuple[int], np.dtype[np.int64]],
-    logprobs_N: np.ndarray[tuple[int], np.dtype[np.float32]],
-) -> float:
+def _sampler_kl(batch: Batch, picked: IntArray, logprobs_N: npt.NDArray[np.float32]) -> float:
     """Mean k3 divergence of the sampler from the trainer at the same weights: 0 but for their arithmetic."""
     sampler_N = torch.from_numpy(batch.sampler_logprobs_N[_token_index(batch, picked)])
-    return float(kl_k3(sampler_N, torch.from_numpy(np.asarray(logprobs_N))).mean())
+    return float(kl.k3(sampler_N, torch.from_numpy(np.asarray(logprobs_N))).mean())
