@@ -167,14 +167,20 @@ class RolloutConfig(Section):
     """How often more tasks may be drawn to replace groups that were left out; 0 trains on what is left."""
     max_attempts: PositiveInt = 3
     """Fresh episodes tried for one place in a group before it stays empty."""
+    retry_backoff_s: Annotated[float, Field(ge=0)] = 0.5
+    """Pause before the first fresh attempt; each further one waits twice as long, at most a minute."""
     max_failure_share: Annotated[float, Field(gt=0, le=1)] = 0.5
-    """Stop the run when more than this share of an update's episodes failed."""
+    """Stop the run, with a checkpoint, when more than this share of an update's episodes failed, attempts included."""
     reset_timeout_s: PositiveFloat = 120.0
     """Seconds that an environment's reset may take; then the episode has failed."""
     step_timeout_s: PositiveFloat = 120.0
     """Seconds that an environment's step may take; then the episode has failed."""
     sample_timeout_s: PositiveFloat = 600.0
     """Seconds that the sampling of one turn may take; then the episode has failed."""
+    episode_timeout_s: PositiveFloat | None = None
+    """Seconds that one episode may take in all; then it has failed. Absent: only its stages have limits."""
+    group_timeout_s: PositiveFloat | None = None
+    """Seconds from a group's first episode; what is not over by then has failed and is not tried again."""
     max_live_episodes: PositiveInt = 512
     """Episodes that run at the same time."""
 

@@ -14,7 +14,7 @@ from tests.toys import Buttons, ButtonsEnv
 from sojourn.envs.catalog import SHIPPED, load_scenario
 from sojourn.envs.protocol import Env
 from sojourn.policy.scripted import OracleAgent, RandomAgent
-from sojourn.rollout.collector import EpisodeSpec, run_episodes
+from sojourn.rollout.collector import EpisodeSpec, Retries, run_episodes
 from sojourn.rollout.episode import EpisodeLimits
 from sojourn.types import StepResult, Task
 
@@ -155,7 +155,9 @@ def test_an_episode_that_times_out_is_closed_and_its_place_is_played_again() -> 
     scenario = Kept(Slow)
     limits = EpisodeLimits(step_timeout_s=0.02)
     outcomes = asyncio.run(
-        run_episodes(scenario, OracleAgent(), specs(6), horizon=3, limits=limits, max_attempts=2, max_live=6)
+        run_episodes(
+            scenario, OracleAgent(), specs(6), horizon=3, limits=limits, retries=Retries(max_attempts=2), max_live=6
+        )
     )
     assert all(outcome.trajectory is None and len(outcome.failed) == 2 for outcome in outcomes)
     assert len(scenario.made) == 12

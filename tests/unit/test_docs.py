@@ -29,6 +29,7 @@ from sojourn.envs.catalog import SHIPPED
 from sojourn.envs.contract import EnvContract
 from sojourn.policy.formats import FORMATS
 from sojourn.record.run_dir import RunDir
+from sojourn.types import StopReason
 
 ROOT = Path(__file__).resolve().parents[2]
 CONFIGURATION = ROOT / "docs" / "configuration.md"
@@ -192,11 +193,16 @@ def test_every_key_of_the_configuration_has_a_meaning():
 # ------------------------------------------------------------------------------------------------------ metrics.md
 
 
-
 def documented(heading: str) -> set[str]:
     """Keys in the tables of docs/metrics.md under `heading`, ``<…>`` written out."""
     text = METRICS.read_text(encoding="utf-8").partition(f"\n## {heading}")[2].partition("\n## ")[0]
     return set(re.findall(r"^\| `([^`]+)` \|", text, flags=re.MULTILINE))
+
+
+def test_every_way_an_episode_stops_is_in_the_table_of_failures():
+    text = (ROOT / "docs" / "failures.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| [^|]+ \| `(\w+)` \| (yes|no) \|", text, flags=re.MULTILINE)
+    assert {StopReason(name): said == "yes" for name, said in rows} == {r: r.is_failure for r in StopReason}
 
 
 BUTTONS = {"hidden_size": 32, "num_layers": 1, "num_heads": 2, "vocab_size": 384, "max_length": 512}

@@ -12,7 +12,7 @@ from sojourn.config import RolloutConfig
 from sojourn.envs.protocol import Env
 from sojourn.errors import ConfigError, ContextFullError, EnvError, SamplerError, TokenLimitError, TooManyFailuresError
 from sojourn.policy.scripted import OracleAgent, RandomAgent, ReplayAgent
-from sojourn.rollout.collector import EpisodeSpec, collect_groups, derived_seed, run_episodes
+from sojourn.rollout.collector import EpisodeSpec, Retries, collect_groups, derived_seed, run_episodes
 from sojourn.rollout.episode import EpisodeLimits, run_episode
 from sojourn.rollout.samples import make_batch
 from sojourn.rollout.tasks import TaskStream
@@ -198,7 +198,9 @@ class Flaky(Buttons):
 def test_a_failed_episode_is_tried_afresh_and_recorded_apart():
     scenario = Flaky()
     outcomes = asyncio.run(
-        run_episodes(scenario, RandomAgent(), specs(20), horizon=6, limits=LIMITS, max_attempts=5, max_live=1)
+        run_episodes(
+            scenario, RandomAgent(), specs(20), horizon=6, limits=LIMITS, retries=Retries(max_attempts=5), max_live=1
+        )
     )
     assert all(o.trajectory is not None and not o.trajectory.stop_reason.is_failure for o in outcomes)
     assert sum(len(o.failed) for o in outcomes) > 0
@@ -222,8 +224,64 @@ def test_failures_never_enter_baseline_gradient_or_denominator():
 
 
 def test_too_many_failures_stop_the_run_and_say_why():
-    with pytest.raises(TooManyFailuresError, match=r"24 of 24 episodes failed.*down"):
+    with pytest.raises(TooManyFailuresError, match=r"24 episodes failed while 24 were wanted.*down"):
         collect(Flaky(period=1), RandomAgent())
+
+
+def test_a_run_that_cannot_recover_stops_before_everything_was_tried():
+    scenario = Flaky(period=1)
+    with pytest.raises(TooManyFailuresError, match=r"25 episodes failed while 24 were wanted"):
+        collect(scenario, RandomAgent(), max_attempts=20, retry_backoff_s=0.0)
+    assert len(scenario.made) < 100
+
+
+class Waiting(Buttons):
+    """Each step takes its time; none fails."""
+
+    def make(self) -> Env:
+        env = ButtonsEnv()
+        step = env.step
+
+        async def slow(action: str) -> StepResult:
+            await asyncio.sleep(0.1)
+            return await step(action)
+
+        env.step = slow  # type: ignore[method-assign]
+        return env
+
+
+def test_an_episode_has_a_deadline_of_its_own():
+    limits = EpisodeLimits(episode_timeout_s=0.25)
+    env = Waiting().make()
+    session = Session(lambda _: says("press green"))
+    trajectory = asyncio.run(run_episode(env, session, TASK, horizon=50, limits=limits))
+    assert trajectory.stop_reason is StopReason.TIMEOUT
+    assert trajectory.error == "TimeoutError: the episode took longer than 0.25 s"
+    assert 1 <= trajectory.num_turns <= 2
+    assert session.is_closed
+
+
+def test_a_group_has_a_deadline_and_what_missed_it_is_not_tried_again():
+    config = {"max_attempts": 3, "retry_backoff_s": 0.0, "group_timeout_s": 0.25, "max_failure_share": 1.0}
+    collection, _ = collect(Waiting(), OracleAgent(), filter_zero_variance=False, **config)
+    for group in collection.groups:
+        is_long = len(group.task.task_id.split("-")) == 3
+        assert (len(group.trajectories), len(group.failed)) == ((0, 4) if is_long else (4, 0)), group.task
+        assert all(t.stop_reason is StopReason.TIMEOUT for t in group.failed)
+
+
+def test_fresh_attempts_wait_longer_each_time(monkeypatch):
+    pauses = []
+    sleep = asyncio.sleep
+
+    async def noted(seconds):
+        pauses.append(seconds)
+        await sleep(0)
+
+    monkeypatch.setattr("sojourn.rollout.collector.asyncio.sleep", noted)
+    retries = Retries(max_attempts=9, backoff_s=2.0)
+    asyncio.run(run_episodes(Flaky(period=1), RandomAgent(), specs(1), horizon=2, limits=LIMITS, retries=retries))
+    assert [pause for pause in pauses if pause] == [2.0, 4.0, 8.0, 16.0, 32.0, 60.0, 60.0, 60.0]
 
 
 def test_groups_without_a_signal_are_left_out_and_refilled():

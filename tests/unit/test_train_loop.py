@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from tests.toys import COLOURS, Buttons, ButtonsEnv
 from sojourn.config import TrainConfig, make_config
 from sojourn.engine.protocol import AdamParams, OptimStats, Row, RowLoss, TokenOutputs
 from sojourn.engine.table_engine import TableEngine
+from sojourn.envs.faulty import Faulty, FaultyEnv
 from sojourn.envs.protocol import Env, Scenario
 from sojourn.errors import NonFiniteError, TooManyFailuresError
 from sojourn.evaluate.panel import evaluate_panel
@@ -119,6 +121,7 @@ class Loop:
             config=self.config.record,
             metrics=MetricsWriter(self.run),
             trajectories=TrajectoryWriter(self.run.trajectories),
+            nonfinite=TrajectoryWriter(self.run.nonfinite),
             progress=NullProgress(),
         )
         recorder.metrics.truncate(state.update)
@@ -281,6 +284,9 @@ def test_updates_that_are_not_finite_are_skipped_and_stop_the_run_in_the_end(loo
         one.go()
     assert torch.isfinite(one.engine._table_VV).all()
     assert len(one.metrics) == 4
+    dumped = list(read_trajectories(one.run.nonfinite))
+    assert {record.update for record in dumped} == {2, 3}
+    assert all(record.trajectory.turns for record in dumped)
     assert all(np.isfinite(row.get("optim/grad_norm", 0.0)) for row in one.metrics)
 
 
@@ -331,9 +337,55 @@ def test_failures_are_counted_recorded_and_never_trained_on(loop: Callable[..., 
 
 def test_a_run_whose_environment_is_down_stops_and_says_why(loop: Callable[..., Loop]) -> None:
     one = loop(scenario=Unreliable(period=1))
-    with pytest.raises(TooManyFailuresError, match="the other side has gone"):
+    with pytest.raises(TooManyFailuresError, match=r"the other side has gone.*Saved after update 0"):
         one.go()
     assert one.metrics == []
+    assert [c.update for c in list_checkpoints(one.run.checkpoints)] == [0]
+
+
+class DownLater(Buttons):
+    """Works for a while, then no environment does."""
+
+    def __init__(self, healthy: int) -> None:
+        super().__init__(lengths=(1, 2))
+        self.healthy = healthy
+
+    def make(self) -> Env:
+        self.healthy -= 1
+        return super().make() if self.healthy >= 0 else FaultyEnv(ButtonsEnv(), Random(0), p_error=1, p_hang=0, p_die=0)
+
+
+def test_what_was_learned_before_the_environment_went_down_is_kept(loop: Callable[..., Loop]) -> None:
+    cut = loop(scenario=DownLater(healthy=3 * 24 + 30), rollout=UNFILTERED, evaluate={"every": 0, "horizon": 5})
+    with pytest.raises(TooManyFailuresError, match="Saved after update 4"):
+        cut.go()
+    whole = loop(name="whole", rollout=UNFILTERED, evaluate={"every": 0, "horizon": 5})
+    whole.go()
+    last = find_checkpoint(cut.run.checkpoints, "last")
+    again = loop(rollout=UNFILTERED, evaluate={"every": 0, "horizon": 5})
+    asyncio.run(again.engine.load(last.engine_uri))
+    again.go(last.state())
+    assert torch.equal(again.engine._table_VV, whole.engine._table_VV)
+
+
+@pytest.mark.parametrize("p_error", [0.0, 0.05])
+def test_with_faults_no_update_is_lost_and_no_false_zero_enters(loop: Callable[..., Loop], p_error: float) -> None:
+    """At 5 % of resets and steps: every update is complete, every return is its rewards', success is as without."""
+    options = {"name": "tests.toys:Buttons", "options": {"lengths": [1, 2]}, "p_error": p_error}
+    one = loop(
+        scenario=Faulty(**options),
+        updates=12,
+        rollout={**UNFILTERED, "max_attempts": 6, "retry_backoff_s": 0.0},
+    )
+    one.go()
+    assert [row["train/episodes"] for row in one.metrics] == [24] * 12
+    assert (sum(row["train/failed_episodes"] for row in one.metrics) > 0) == (p_error > 0)
+    for record in read_trajectories(one.run.trajectories):
+        episode = record.trajectory
+        assert episode.stop_reason.is_failure == (episode.error is not None)
+        if not episode.stop_reason.is_failure:
+            assert episode.return_ == float(episode.is_success)
+    assert sum(row["train/success"] for row in one.metrics[-3:]) / 3 > 0.7
 
 
 def test_without_any_signal_the_weights_stay_and_the_run_goes_on(loop: Callable[..., Loop]) -> None:

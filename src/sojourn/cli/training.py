@@ -61,6 +61,7 @@ async def _run(config: TrainConfig, run: RunDir, progress: Progress) -> int:
         config=config.record,
         metrics=MetricsWriter(run, trackers=config.record.trackers),
         trajectories=TrajectoryWriter(run.trajectories),
+        nonfinite=TrajectoryWriter(run.nonfinite, with_allowed=True),
         progress=progress,
     )
     recorder.metrics.truncate(state.update)

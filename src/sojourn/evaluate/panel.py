@@ -11,7 +11,7 @@ from sojourn.errors import ConfigError
 from sojourn.evaluate.intervals import bootstrap_over_tasks, wilson
 from sojourn.policy.agents import Agent
 from sojourn.record.evaluation import Evaluation, Interval, Summary
-from sojourn.rollout.collector import EpisodeOutcome, EpisodeSpec, derived_seed, run_episodes
+from sojourn.rollout.collector import EpisodeOutcome, EpisodeSpec, Retries, derived_seed, run_episodes
 from sojourn.rollout.episode import EpisodeLimits
 from sojourn.types import Task, Trajectory
 
@@ -66,7 +66,13 @@ async def evaluate_panel(
         for repeat in range(repeats)
     ]
     outcomes = await run_episodes(
-        scenario, agent, specs, horizon=horizon, limits=limits, max_attempts=max_attempts, max_live=max_live
+        scenario,
+        agent,
+        specs,
+        horizon=horizon,
+        limits=limits,
+        retries=Retries(max_attempts=max_attempts),
+        max_live=max_live,
     )
     played = [
         _Played(task=task, outcomes=tuple(outcomes[k * repeats : (k + 1) * repeats]))

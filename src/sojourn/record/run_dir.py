@@ -31,6 +31,8 @@ class RunDir:
         self.evaluations = self.path / "evaluations.jsonl"
         self.trajectories = self.path / "trajectories.jsonl"
         """Training trajectories, failed ones included."""
+        self.nonfinite = self.path / "nonfinite.jsonl"
+        """Trajectories of updates that were skipped because their loss or gradient was not finite; usually absent."""
         self.checkpoints = self.path / "checkpoints"
         self.tensorboard = self.path / "tensorboard"
         self.report = self.path / "report.md"

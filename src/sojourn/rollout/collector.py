@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import math
+import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sojourn.config import RolloutConfig
 from sojourn.envs.protocol import Scenario
@@ -14,6 +16,8 @@ from sojourn.policy.agents import Agent
 from sojourn.rollout.episode import EpisodeLimits, run_episode
 from sojourn.rollout.tasks import TaskStream
 from sojourn.types import Task, Trajectory, TrajectoryGroup
+
+MAX_BACKOFF_S = 60.0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -25,6 +29,8 @@ class EpisodeSpec:
     """Seed of the agent's sampling."""
     session_id: str
     """Unique among the episodes alive at one time."""
+    group: int = 0
+    """Index of its group: what a group's deadline is counted for."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -55,6 +61,59 @@ def derived_seed(*parts: int | str) -> int:
     return int.from_bytes(digest, "big") >> 1
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Retries:
+    """What is done about episodes that fail for a reason that is not the policy's."""
+
+    max_attempts: int = 1
+    """Fresh episodes for one spec, the first included."""
+    backoff_s: float = 0.0
+    """Pause before the second attempt; doubled before each further one, at most `MAX_BACKOFF_S`."""
+    group_timeout_s: float | None = None
+    """Seconds from the start of a group's first episode to the end of its last; None sets none."""
+    max_failure_share: float = 1.0
+    """Failed share of all episodes, attempts included, above which everything stops."""
+
+
+class _Watch:
+    """Failures and clocks of the episodes of one `run_episodes`."""
+
+    def __init__(self, retries: Retries, num_specs: int) -> None:
+        self.retries = retries
+        self._num_specs = num_specs
+        self._num_failed = 0
+        self._ends: dict[int, float] = {}
+
+    def limits(self, group: int, limits: EpisodeLimits) -> EpisodeLimits:
+        """`limits` with what is left to the group; the first question starts its clock."""
+        if self.retries.group_timeout_s is None:
+            return limits
+        end = self._ends.setdefault(group, time.monotonic() + self.retries.group_timeout_s)
+        left = max(end - time.monotonic(), 0.0)
+        return replace(limits, episode_timeout_s=min(left, limits.episode_timeout_s or left))
+
+    def note_failure(self, trajectory: Trajectory) -> None:
+        """Raise `TooManyFailuresError` once the share is exceeded even if all that is left succeeds."""
+        self._num_failed += 1
+        if self._num_failed > self.retries.max_failure_share * (self._num_failed + self._num_specs):
+            raise too_many_failures(self._num_failed, self._num_specs, self.retries.max_failure_share, trajectory)
+
+    async def may_retry(self, group: int, number: int) -> bool:
+        """Wait before the attempt after attempt `number`; False if its group has no time left, or none is left."""
+        if number + 1 >= self.retries.max_attempts:
+            return False
+        await asyncio.sleep(min(self.retries.backoff_s * 2.0**number, MAX_BACKOFF_S))
+        return time.monotonic() < self._ends.get(group, math.inf)
+
+
+def too_many_failures(num_failed: int, num_planned: int, share: float, last: Trajectory) -> TooManyFailuresError:
+    """The error, with what the last one died of."""
+    return TooManyFailuresError(
+        f"{num_failed} episodes failed while {num_planned} were wanted (rollout.max_failure_share = {share:g}); "
+        f"the last one: {last.stop_reason}: {last.error}"
+    )
+
+
 async def run_episodes(
     scenario: Scenario,
     agent: Agent,
@@ -62,11 +121,14 @@ async def run_episodes(
     *,
     horizon: int,
     limits: EpisodeLimits,
-    max_attempts: int = 1,
+    retries: Retries | None = None,
     max_live: int = 512,
 ) -> list[EpisodeOutcome]:
-    """Play every spec, at most `max_live` at a time; a failed episode is tried afresh, `max_attempts` times in all."""
-    gate = asyncio.Semaphore(max_live)
+    """Play every spec, at most `max_live` at a time; what fails is tried afresh as `retries` say, None: never.
+
+    Raises `TooManyFailuresError` as soon as more must have failed than `retries` allow.
+    """
+    gate, watch = asyncio.Semaphore(max_live), _Watch(retries or Retries(), len(specs))
 
     async def attempt(spec: EpisodeSpec, number: int) -> Trajectory:
         env = scenario.make()
@@ -79,7 +141,7 @@ async def run_episodes(
             session,
             spec.task,
             horizon=horizon,
-            limits=limits,
+            limits=watch.limits(spec.group, limits),
             seed=seed,
             instructions=agent.instructions,
         )
@@ -87,11 +149,14 @@ async def run_episodes(
     async def play(spec: EpisodeSpec) -> EpisodeOutcome:
         failed: list[Trajectory] = []
         async with gate:
-            for number in range(max_attempts):
+            for number in range(watch.retries.max_attempts):
                 trajectory = await attempt(spec, number)
                 if not trajectory.stop_reason.is_failure:
                     return EpisodeOutcome(trajectory=trajectory, failed=tuple(failed))
                 failed.append(trajectory)
+                watch.note_failure(trajectory)
+                if not await watch.may_retry(spec.group, number):
+                    break
         return EpisodeOutcome(trajectory=None, failed=tuple(failed))
 
     try:
@@ -149,7 +214,7 @@ async def _play_groups(
 ) -> list[TrajectoryGroup]:
     size = config.group_size
     specs = [
-        EpisodeSpec(task=task, seed=derived_seed(seed, label, g, member), session_id=f"{label}.{g}.{member}")
+        EpisodeSpec(task=task, seed=derived_seed(seed, label, g, member), session_id=f"{label}.{g}.{member}", group=g)
         for g, task in enumerate(drawn)
         for member in range(size)
     ]
@@ -159,7 +224,12 @@ async def _play_groups(
         specs,
         horizon=horizon,
         limits=limits_of(config),
-        max_attempts=config.max_attempts,
+        retries=Retries(
+            max_attempts=config.max_attempts,
+            backoff_s=config.retry_backoff_s,
+            group_timeout_s=config.group_timeout_s,
+            max_failure_share=config.max_failure_share,
+        ),
         max_live=config.max_live_episodes,
     )
     return [_group(task, outcomes[g * size : (g + 1) * size]) for g, task in enumerate(drawn)]
@@ -171,6 +241,7 @@ def limits_of(config: RolloutConfig) -> EpisodeLimits:
         reset_timeout_s=config.reset_timeout_s,
         step_timeout_s=config.step_timeout_s,
         sample_timeout_s=config.sample_timeout_s,
+        episode_timeout_s=config.episode_timeout_s,
     )
 
 
@@ -192,7 +263,4 @@ def _check_failures(groups: Sequence[TrajectoryGroup], config: RolloutConfig) ->
     num_episodes = num_failed + sum(len(group.trajectories) for group in groups)
     if num_failed > config.max_failure_share * num_episodes:
         last = next(group.failed[-1] for group in reversed(groups) if group.failed)
-        raise TooManyFailuresError(
-            f"{num_failed} of {num_episodes} episodes failed (rollout.max_failure_share = "
-            f"{config.max_failure_share:g}); the last one: {last.stop_reason}: {last.error}"
-        )
+        raise too_many_failures(num_failed, len(groups) * config.group_size, config.max_failure_share, last)

@@ -10,7 +10,8 @@ import asyncio
 import logging
 import math
 import time
-from collections.abc import Awaitable
+from collections.abc import AsyncIterator, Awaitable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -39,6 +40,8 @@ class EpisodeLimits:
     reset_timeout_s: float = 120.0
     step_timeout_s: float = 120.0
     sample_timeout_s: float = 600.0
+    episode_timeout_s: float | None = None
+    """Of the whole episode; None sets none."""
 
 
 async def run_episode(
@@ -61,15 +64,16 @@ async def run_episode(
     stop: StopReason | None = None
     error: str | None = None
     try:
-        first = result = await _ask(env.reset(task), limits.reset_timeout_s, "reset")
-        while stop is None:
-            started = time.perf_counter()
-            decision = await _within(limits.sample_timeout_s, session.act(result.observation, commands), "sample")
-            sampled = time.perf_counter()
-            result = await _answer(env, decision, limits)
-            stepped = time.perf_counter()
-            turns.append(Turn(decision=decision, result=result, sample_s=sampled - started, step_s=stepped - sampled))
-            stop = _stop_reason(result, len(turns), horizon)
+        async with _deadline(limits.episode_timeout_s, "the episode"):
+            first = result = await _ask(env.reset(task), limits.reset_timeout_s, "reset")
+            while stop is None:
+                started = time.perf_counter()
+                decision = await _within(limits.sample_timeout_s, session.act(result.observation, commands), "sample")
+                sampled = time.perf_counter()
+                result = await _answer(env, decision, limits)
+                spent = {"sample_s": sampled - started, "step_s": time.perf_counter() - sampled}
+                turns.append(Turn(decision=decision, result=result, **spent))
+                stop = _stop_reason(result, len(turns), horizon)
     except tuple(STOPS) as failure:
         stop = next(reason for kind, reason in STOPS.items() if isinstance(failure, kind))
         error = f"{type(failure).__name__}: {failure}" if stop.is_failure else None
@@ -118,10 +122,20 @@ async def _ask(call: Awaitable[StepResult], timeout_s: float, stage: str) -> Ste
 
 
 async def _within(timeout_s: float, call: Awaitable[T], stage: str) -> T:
+    async with _deadline(timeout_s, stage):
+        return await call
+
+
+@asynccontextmanager
+async def _deadline(timeout_s: float | None, stage: str) -> AsyncIterator[None]:
+    """Raise a `TimeoutError` that names `stage` if the block takes longer; one raised inside it goes through."""
+    limit = asyncio.timeout(timeout_s)
     try:
-        async with asyncio.timeout(timeout_s):
-            return await call
+        async with limit:
+            yield
     except TimeoutError as error:
+        if not limit.expired():
+            raise
         raise TimeoutError(f"{stage} took longer than {timeout_s:g} s") from error
 
 

@@ -15,7 +15,7 @@ from sojourn.algorithms.table import check_algorithm, find_algorithm
 from sojourn.config import AlgorithmConfig, TrainConfig
 from sojourn.engine.protocol import Engine, ResetsReference
 from sojourn.envs.protocol import Scenario
-from sojourn.errors import ConfigError, NonFiniteError
+from sojourn.errors import ConfigError, NonFiniteError, TooManyFailuresError
 from sojourn.horizon import advanced, horizon_at
 from sojourn.policy.agents import Agent
 from sojourn.record.evaluation import Evaluation
@@ -48,23 +48,14 @@ class Parts:
 async def train(parts: Parts, state: TrainState) -> TrainState:
     """Train from `state` until ``config.updates`` updates are done or ``parts.stop`` is set; returns the new state."""
     config, engine, recorder = parts.config, parts.engine, parts.recorder
-    algorithm = check_algorithm(config)
+    check_algorithm(config)
     stream = TaskStream(parts.scenario.tasks(config.env.split), seed=config.seed, cursor=state.task_cursor)
     is_stopping = False
     while state.update < config.updates and not is_stopping:
         number, watch = state.update, Stopwatch(recorder.progress)
         horizon = horizon_at(config.horizon, number, state.horizon)
         with watch.phase("collect"):
-            collection = await collect_groups(
-                parts.scenario,
-                parts.agent,
-                stream,
-                update=number,
-                horizon=horizon,
-                seed=config.seed,
-                config=config.rollout,
-                drop_flat=algorithm.is_group_relative,
-            )
+            collection = await _collected(parts, state, stream, horizon)
         with watch.phase("train"):
             batch = make_batch(
                 collection.groups,
@@ -83,8 +74,27 @@ async def train(parts: Parts, state: TrainState) -> TrainState:
         is_stopping = parts.stop.is_set()  # read once: a signal after this line is for the next update
         if is_best or is_stopping or _is_due(config.checkpoint.every, state.update, config.updates):
             await save_checkpoint(parts.checkpoints, engine, state, keep=config.checkpoint.keep)
-        _raise_if_stuck(config, state, collection, result)
+        _tell_nonfinite(parts, state, collection, result)
     return state
+
+
+async def _collected(parts: Parts, state: TrainState, stream: TaskStream, horizon: int) -> Collection:
+    """The episodes of the next update; if too many fail, what was learned so far is saved before the error rises."""
+    config = parts.config
+    try:
+        return await collect_groups(
+            parts.scenario,
+            parts.agent,
+            stream,
+            update=state.update,
+            horizon=horizon,
+            seed=config.seed,
+            config=config.rollout,
+            drop_flat=find_algorithm(config.algorithm.name).is_group_relative,
+        )
+    except TooManyFailuresError as error:
+        await save_checkpoint(parts.checkpoints, parts.engine, state, keep=config.checkpoint.keep)
+        raise TooManyFailuresError(f"{error}. Saved after update {state.update}; go on with --resume") from error
 
 
 def _settings(config: TrainConfig, state: TrainState) -> UpdateSettings:
@@ -165,14 +175,16 @@ def _is_due(every: int, update: int, updates: int) -> bool:
     return update == updates or (every > 0 and update % every == 0)
 
 
-def _raise_if_stuck(config: TrainConfig, state: TrainState, collection: Collection, result: UpdateResult) -> None:
-    """Raise `NonFiniteError` once too many updates in a row were skipped; names the trajectories of the last."""
-    if state.nonfinite_updates < config.optim.max_nonfinite_updates:
+def _tell_nonfinite(parts: Parts, state: TrainState, collection: Collection, result: UpdateResult) -> None:
+    """Record the episodes that made the update not finite; `NonFiniteError` after too many such updates in a row."""
+    if not result.nonfinite_rows:
         return
     trajectories = [t for group in collection.groups for t in group.trajectories]
-    names = ", ".join(
-        f"{trajectories[r].task.task_id} (seed {trajectories[r].seed})" for r in result.nonfinite_rows[:5]
-    )
+    bad = [trajectories[r] for r in result.nonfinite_rows]
+    parts.recorder.skipped(state.update - 1, bad)
+    if state.nonfinite_updates < parts.config.optim.max_nonfinite_updates:
+        return
+    names = ", ".join(f"{t.task.task_id} (seed {t.seed})" for t in bad[:5])
     raise NonFiniteError(
         f"{state.nonfinite_updates} updates in a row had a loss or gradient that is not finite and were skipped; "
         f"tasks in the last one: {names}"

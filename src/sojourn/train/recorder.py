@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from sojourn.config import RecordConfig
@@ -12,6 +12,7 @@ from sojourn.record.progress import Progress
 from sojourn.record.trajectories import TrajectoryWriter
 from sojourn.rollout.collector import Collection
 from sojourn.train.metrics import Stopwatch, peak_memory_mb
+from sojourn.types import Trajectory
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -21,6 +22,8 @@ class Recorder:
     config: RecordConfig
     metrics: MetricsWriter
     trajectories: TrajectoryWriter
+    nonfinite: TrajectoryWriter
+    """Episodes of updates that were skipped because their loss or gradient was not finite."""
     progress: Progress
 
     def update(self, update: int, metrics: Mapping[str, float], watch: Stopwatch, collection: Collection) -> None:
@@ -39,6 +42,13 @@ class Recorder:
         }
         self.metrics.update(update, metrics, timings)
         self.progress.update(update, metrics, timings)
+
+    def skipped(self, update: int, trajectories: Sequence[Trajectory]) -> None:
+        """Record and name the episodes that made an update not finite."""
+        for trajectory in trajectories:
+            self.nonfinite.write(trajectory, update=update)
+        names = ", ".join(f"{t.task.task_id} (seed {t.seed})" for t in trajectories[:3])
+        self.progress.message(f"update {update + 1} skipped: not finite in {len(trajectories)} episodes: {names}")
 
     def evaluation(self, evaluation: Evaluation) -> None:
         """Record one evaluation."""
