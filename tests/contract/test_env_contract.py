@@ -44,9 +44,20 @@ class TestBabyAI(EnvContract):
         return load_scenario("babyai")
 
 
+class TestSciWorld(EnvContract):
+    tasks_per_split = 1  # a reset takes as long as that of fifty tasks of BabyAI
+    memory_episodes = 20
+    oracle_is_admissible = False  # it names things by longer names than the list does
+
+    def make_scenario(self) -> Scenario:
+        # every listed command is tried in an episode of its own: a few verbs are enough
+        return load_scenario("sciworld", {"listed_verbs": ["go", "open", "pick up", "look around"]})
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("name", "num_episodes"), [("textcraft", 10_000), ("textcraft-procedural", 10_000), ("babyai", 1_000)]
+    ("name", "num_episodes"),
+    [("textcraft", 10_000), ("textcraft-procedural", 10_000), ("babyai", 1_000), ("sciworld", 200)],
 )
 def test_memory_is_flat_over_many_episodes(name: str, num_episodes: int) -> None:
     check_memory(load_scenario(name), num_episodes=num_episodes)

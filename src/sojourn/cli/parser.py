@@ -20,6 +20,8 @@ COMMANDS = {
     "report": "write a run's report.md from its files",
     "export": "write a run's policy as a plain Hugging Face folder",
     "envs": "list the environments",
+    "check-env": "check an environment against the contract",
+    "serve": "serve environments over HTTP",
     "doctor": "check this machine and say how to repair what is missing",
 }
 """Every command with its one-line help."""
@@ -32,6 +34,8 @@ _TARGETS = {
     "report": "sojourn.cli.runs:report",
     "export": "sojourn.cli.runs:export",
     "envs": "sojourn.cli.envs:envs",
+    "check-env": "sojourn.cli.check_env:check_env",
+    "serve": "sojourn.cli.serve:serve",
     "doctor": "sojourn.cli.doctor:doctor",
 }
 _TRAIN_SWITCHES = ("--resume", "--help", "-h")
@@ -80,6 +84,13 @@ def _positive(text: str) -> int:
     return value
 
 
+def _seconds(text: str) -> float:
+    value = float(text)
+    if not 0 <= value < float("inf"):
+        raise argparse.ArgumentTypeError(f"expected seconds >= 0, got {text}")
+    return value
+
+
 def _train(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("config", metavar="CONFIG", type=Path, help="TOML file; recipes/ holds some")
     parser.add_argument("--resume", action="store_true", help="go on from the run's last checkpoint")
@@ -103,7 +114,7 @@ def _evaluate(parser: argparse.ArgumentParser) -> None:
 
 def _play(parser: argparse.ArgumentParser) -> None:
     _source(parser, required=False)
-    parser.add_argument("--env", metavar="NAME", help="environment to play instead (sojourn envs lists them)")
+    parser.add_argument("--env", metavar="NAME", help="environment to play instead: a name, module:Factory or a URL")
     parser.add_argument("--agent", choices=("human", *AGENTS), default="human", help="who plays (default: human)")
     _checkpoint(parser)
     parser.add_argument("--split", help="split to take the task from (default: evaluate.final_split, or test)")
@@ -145,6 +156,63 @@ def _export(parser: argparse.ArgumentParser) -> None:
     _checkpoint(parser)
 
 
+def _check_env(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "environment", metavar="TARGET", help="a name that sojourn envs lists, module:Factory, or a URL"
+    )
+    parser.add_argument("--split", help="check tasks of this split only (default: of every split)")
+    parser.add_argument("--tasks", type=_positive, default=3, metavar="N", help="tasks of each split (default: 3)")
+    parser.add_argument(
+        "--options", nargs="+", metavar="KEY=VALUE", help="options of the environment; values are read as TOML"
+    )
+    parser.epilog = "Exit code 1 if a check fails."
+
+
+def _serve(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "environments", metavar="NAME", nargs="+", help="environments to serve: names, or module:Factory"
+    )
+    parser.add_argument(
+        "--wire",
+        choices=("sojourn", "agentgym"),
+        default="sojourn",
+        help="what to speak: our protocol, or AgentGym's routes for one environment (default: sojourn)",
+    )
+    parser.add_argument(
+        "--host", default="127.0.0.1", help="address to listen on; all but loopback need a token (default: 127.0.0.1)"
+    )
+    parser.add_argument("--port", type=int, default=8000, metavar="N", help="0 takes a free one (default: 8000)")
+    parser.add_argument(
+        "--token-file", type=Path, metavar="FILE", help="holds the bearer token (default: SOJOURN_TOKEN, if it is set)"
+    )
+    parser.add_argument(
+        "--workers", type=_positive, metavar="N", help="processes of each environment, at most (default: one a core)"
+    )
+    parser.add_argument(
+        "--capacity", type=_positive, default=1024, metavar="N", help="episodes open at a time (default: 1024)"
+    )
+    parser.add_argument(
+        "--lease-s",
+        type=_seconds,
+        default=300.0,
+        metavar="S",
+        help="close an episode after so long without a call (default: 300)",
+    )
+    parser.add_argument(
+        "--step-timeout-s",
+        type=_seconds,
+        default=60.0,
+        metavar="S",
+        help="an environment that has not answered by then has failed (default: 60)",
+    )
+    parser.add_argument(
+        "--drain-s", type=_seconds, default=30.0, metavar="S", help="after SIGTERM, wait for episodes (default: 30)"
+    )
+    parser.add_argument(
+        "--options", nargs="+", metavar="NAME.KEY=VALUE", help="options of the environments; values are read as TOML"
+    )
+
+
 def _none(parser: argparse.ArgumentParser) -> None:
     """For commands without flags."""
 
@@ -157,5 +225,7 @@ _FLAGS: dict[str, Callable[[argparse.ArgumentParser], None]] = {
     "report": _report,
     "export": _export,
     "envs": _none,
+    "check-env": _check_env,
+    "serve": _serve,
     "doctor": _none,
 }

@@ -7,8 +7,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from sojourn.cli.scenarios import open_scenario
 from sojourn.config import TrainConfig, load_config
-from sojourn.envs.catalog import load_scenario
 from sojourn.envs.protocol import Scenario
 from sojourn.errors import ConfigError
 from sojourn.policy.agents import Agent
@@ -33,10 +33,10 @@ def open_source(path: Path | None, env: str | None = None) -> Source:
         raise ConfigError("expected either a run or configuration, or --env NAME")
     if path is None:
         assert env is not None
-        return Source(scenario=load_scenario(env))
+        return Source(scenario=open_scenario(env))
     run = RunDir.open(path) if path.is_dir() else None
     config = run.config() if run is not None else load_config(path)
-    return Source(scenario=load_scenario(config.env.name, config.env.options), config=config, run=run)
+    return Source(scenario=open_scenario(config.env.name, config.env.options), config=config, run=run)
 
 
 def make_agent(name: str, source: Source, checkpoint: str) -> tuple[Agent, Close]:

@@ -13,8 +13,8 @@ from typing import Any
 from sojourn.algorithms.table import check_algorithm
 from sojourn.cli.assemble import Assembly, assemble, make_engine, model_folder
 from sojourn.cli.live import make_progress
+from sojourn.cli.scenarios import open_scenario
 from sojourn.config import EvaluateConfig, TrainConfig
-from sojourn.envs.catalog import load_scenario
 from sojourn.envs.protocol import Panel
 from sojourn.errors import ConfigError, DataError
 from sojourn.evaluate.panel import evaluate_panel, first_tasks
@@ -243,7 +243,7 @@ def export_run(run_dir: Path, checkpoint: str, out: Path) -> None:
     config, found = run.config(), find_checkpoint(run.checkpoints, checkpoint)
 
     async def export() -> None:
-        folder = await model_folder(config, load_scenario(config.env.name, config.env.options))
+        folder = await model_folder(config, open_scenario(config.env.name, config.env.options))
         engine = make_engine(config, folder)
         await engine.load(found.engine_uri)
         engine.export(str(out))

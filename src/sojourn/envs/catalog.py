@@ -16,6 +16,7 @@ SHIPPED: Mapping[str, str] = {
     "textcraft": "sojourn.envs.textcraft:TextCraft",
     "textcraft-procedural": "sojourn.envs.textcraft:ProceduralTextCraft",
     "babyai": "sojourn.envs.babyai:BabyAI",
+    "sciworld": "sojourn.envs.sciworld:SciWorld",
 }
 """name -> ``module:Factory``; the factory takes the configuration's ``[env.options]`` as keywords."""
 

@@ -21,7 +21,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
-from sojourn.envs.protocol import Env, ListsCommands, Scenario
+from sojourn.envs.protocol import Env, ListsCommands, Oracle, Scenario
 from sojourn.errors import DataError, EnvError
 from sojourn.types import StepResult, Task
 
@@ -213,13 +213,21 @@ def check_oracle(
 
 async def _check_oracle(scenario: Scenario, task: Task, least: float, max_turns: int, admissible: bool) -> int | None:
     env = scenario.make()
-    await env.reset(task)
-    oracle = scenario.oracle(env)
+    try:
+        await env.reset(task)
+        oracle = scenario.oracle(env)  # raises where there is none: the episode is closed all the same
+        return await _oracle_turns(env, oracle, task, least, max_turns, admissible)
+    finally:
+        await env.close()
+
+
+async def _oracle_turns(
+    env: Env, oracle: Oracle, task: Task, least: float, max_turns: int, admissible: bool
+) -> int | None:
     rewards = []
     for turn in range(1, max_turns + 1):
         action = await oracle.next_action()
         if action is None:
-            await env.close()
             return None
         listed = await _commands(env)
         check(not (admissible and listed) or action in listed, f"the oracle's {action!r} is among {listed}")
@@ -231,7 +239,6 @@ async def _check_oracle(scenario: Scenario, task: Task, least: float, max_turns:
             check(result.success is True, f"{task.task_id}: the oracle ends in success, got {result.observation!r}")
             check(sum(rewards) >= least, f"{task.task_id}: the oracle's return is >= {least}, got {sum(rewards)}")
             await _expect(EnvError, env.step(action), "step after the end raises EnvError: nothing is paid twice")
-            await env.close()
             return turn
         check(result.success is not True, f"{task.task_id}: success ends the episode")
     raise ContractViolation(f"{task.task_id}: the oracle needs at most {max_turns} turns")

@@ -29,6 +29,8 @@ class TextCraftScenario(ABC):
     """Everything of a scenario but its tasks."""
 
     example_command = "craft 4 stick using 2 oak planks"
+    is_light = True
+    """A step takes microseconds and never waits: a service may run it in its event loop."""
     groups_rule = " For a group such as planks name one member, such as oak planks."
     """What the rules say about groups; empty where there are none."""
 
