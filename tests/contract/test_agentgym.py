@@ -230,14 +230,23 @@ async def broken_line(url: str) -> AsyncIterator[str]:
 
     async def relay(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         upstream, up = await asyncio.open_connection(host, int(port))
-        while request := await reader.read(65_536):
-            up.write(request)
-            answer = await upstream.read(65_536)
-            if b"drop" in request:
-                break
-            writer.write(answer)
-        writer.close()
-        up.close()
+        is_dropping = asyncio.Event()
+
+        async def answers() -> None:
+            while (answer := await upstream.read(65_536)) and not is_dropping.is_set():
+                writer.write(answer)
+            writer.close()
+
+        back = asyncio.create_task(answers())
+        try:
+            while request := await reader.read(65_536):
+                if b"drop" in request:
+                    is_dropping.set()
+                up.write(request)
+        finally:
+            up.close()
+            back.cancel()
+            writer.close()
 
     server = await asyncio.start_server(relay, "127.0.0.1", 0)
     async with server:

@@ -14,14 +14,16 @@ from sojourn.envs.protocol import Scenario
 from sojourn.service.client import RemoteScenario
 
 PROCEDURAL = {"depth": [1, 4], "num_items": 20}
-OPTIONS = ["--options", "textcraft-procedural.depth=[1,4]", "textcraft-procedural.num_items=20"]
+# every listed command is tried in an episode of its own: a few verbs are enough for SciWorld
+VERBS = 'sciworld.listed_verbs=["go","open","pick up","look around"]'
+OPTIONS = ["--options", "textcraft-procedural.depth=[1,4]", "textcraft-procedural.num_items=20", VERBS]
 NAMES = ["textcraft", "textcraft-procedural", "babyai"]
 
 
 @pytest.fixture(scope="module", autouse=True)
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     folder = tmp_path_factory.mktemp("service")
-    with serving(folder, *NAMES, "--workers", "2", *OPTIONS) as running:
+    with serving(folder, *NAMES, "sciworld", "--workers", "2", *OPTIONS) as running:
         OverHTTP.url = running.url
         yield running
         assert running.num_open() == 0  # every episode of every test was closed
@@ -63,6 +65,13 @@ class TestBabyAIOverHTTP(OverHTTP, EnvContract):
     tasks_per_split = 1
     memory_episodes = 20
     solved_share = 0.6  # minigrid's bot fails on some levels
+
+
+class TestSciWorldOverHTTP(OverHTTP, EnvContract):
+    name = "sciworld"
+    tasks_per_split = 1
+    memory_episodes = 10
+    oracle_is_admissible = False  # it names things by longer names than the list does
 
 
 @pytest.mark.parametrize("name", NAMES)

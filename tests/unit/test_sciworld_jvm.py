@@ -24,7 +24,7 @@ from sojourn.envs.sciworld.jvm import Jvm, JvmSettings
 from sojourn.envs.sciworld.pool import Pool, PoolSettings, shared_pool
 from sojourn.envs.sciworld.scenario import SIMPLIFICATIONS
 from sojourn.envs.sciworld.simulator import Handle, Setting, Simulator
-from sojourn.envs.sciworld.wire import Ref, call, construct, release
+from sojourn.envs.sciworld.wire import Ref, call, call_static, construct, release
 from sojourn.errors import EnvError
 from sojourn.types import StepResult, Task
 
@@ -478,3 +478,19 @@ print("lives", flush=True)
 def test_a_forked_child_leaves_the_parents_jvm_alone() -> None:
     done = subprocess.run([sys.executable, "-c", FORK], capture_output=True, text=True, check=True, timeout=120)
     assert done.stdout.split() == ["child", "lives"]
+
+
+def test_a_batch_of_calls_is_answered_at_once() -> None:
+    """Nagle's algorithm on the JVM's side would hold each batch back for 40 ms."""
+
+    def batches(simulator: Simulator) -> float:
+        commands = [call_static("util.UniqueIdentifier", "count")] * 3
+        times = []
+        for _ in range(30):
+            began = time.perf_counter()
+            simulator.wire.send(*commands)
+            times.append(time.perf_counter() - began)
+        return sorted(times)[len(times) // 2]
+
+    with jvm() as run:
+        assert run(batches) < 0.02

@@ -144,6 +144,7 @@ def test_categories_cover_all_tasks() -> None:
         ({"simplifications": "easy,openDoors"}, "stands alone"),
         ({"simplifications": ["noElectricalAction"]}, "impossible"),
         ({"listed_verbs": []}, "listed_verbs"),
+        ({"reward": "sparse"}, "known: gains, progress, success"),
         ({"max_steps": 0}, "max_steps must be >= 1, got 0"),
         ({"num_jvms": 0}, "num_jvms"),
         ({"heap_mb": 10}, "heap_mb must be >= 64"),
@@ -161,11 +162,11 @@ def test_whatever_changes_trajectories_changes_the_id() -> None:
         {},
         {"listed_verbs": ["go"], "tasks": ["boil"], "num_jvms": 1},
         {"simplifications": "easy"},
-        {"simplifications": "openDoors, teleportAction", "max_steps": 30},
+        {"simplifications": "openDoors, teleportAction", "reward": "success", "max_steps": 30},
     ]
     assert [load_scenario("sciworld", o).env_id for o in options] == [
         *("sciworld-v1", "sciworld-v1", "sciworld-v1+easy"),
-        "sciworld-v1+openDoors+teleportAction+max_steps=30",
+        "sciworld-v1+openDoors+teleportAction+reward=success+max_steps=30",
     ]
 
 
@@ -267,6 +268,21 @@ def test_a_wrong_focus_ends_the_episode_with_its_penalty() -> None:
     results = play(SciWorld(num_jvms=1), "boil/2", ["focus on painting"])
     assert (results[-1].terminated, results[-1].success, results[-1].info["score"]) == (True, False, -100)
     assert results[-1].reward == -1.0
+
+
+@pytest.mark.parametrize(
+    ("reward", "paid"), [("progress", [-1.0, 0.5]), ("gains", [0.0, 0.5]), ("success", [0.0, 0.0])]
+)
+def test_rewards_are_progress_gains_or_success(reward: str, paid: list[float]) -> None:
+    scenario = load_scenario("sciworld", {"num_jvms": 1, "reward": reward, "simplifications": "easy"})
+    assert isinstance(scenario, SciWorld)
+    (_, wrong) = play(scenario, "lifespan-longest-lived/4", ["focus on air"])
+    assert (wrong.terminated, wrong.success, wrong.info["score"]) == (True, False, -100)
+    way = play(scenario, "lifespan-longest-lived/4", ["teleport to outside", "look around"])
+    assert [wrong.reward, way[1].reward] == paid
+    solved = play(scenario, "lifespan-longest-lived/3", ["teleport to outside", "focus on egg parrot"])
+    assert sum(result.reward for result in solved) == 1.0
+    assert (solved[-1].success, solved[-1].reward == 1.0) == (True, reward == "success")
 
 
 def test_nothing_follows_the_end() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from enum import Enum, auto
-from typing import Any
+from typing import Any, Literal
 
 from sojourn.envs.sciworld.pool import Lease, Pool
 from sojourn.envs.sciworld.simulator import UNKNOWN, Handle, Outcome, Setting
@@ -14,6 +14,8 @@ from sojourn.types import StepResult, Task
 
 Resolve = Callable[[Task], Setting]
 """Task -> what to load; raises `DataError` for a task of another environment."""
+
+RewardName = Literal["progress", "gains", "success"]
 
 MAX_ACTION_CHARS = 300
 """The simulator's longest command is a third of it; what is longer is no command."""
@@ -43,18 +45,26 @@ class _State(Enum):
 class SciWorldEnv:
     """An episode: each step pays the increase of ScienceWorld's own score, as a fraction of its maximum of 100.
 
-    Success is a score of 100. Focusing on a wrong thing sets it to -100 and ends the episode. A command that cannot be
-    read changes nothing, counts as a step, and has ``info["invalid"]`` set. One that can be read in several ways is
-    answered with a numbered list: a number chooses, any other command is taken as a new one.
+    Success is a score of 100. Focusing on a wrong thing sets it to -100 and ends the episode. Other rewards than this
+    ``progress``: ``gains``, the same but 0 for a wrong focus, and ``success``, which is paid with 1, and nothing else.
+    A command that cannot be read changes nothing, counts as a step, and has ``info["invalid"]`` set. One that can be
+    read in several ways is answered with a numbered list: a number chooses, any other command is taken as a new one.
     """
 
     def __init__(
-        self, resolve: Resolve, pool: Pool, *, max_steps: int | None, listed_verbs: tuple[str, ...] | None
+        self,
+        resolve: Resolve,
+        pool: Pool,
+        *,
+        max_steps: int | None,
+        listed_verbs: tuple[str, ...] | None,
+        reward: RewardName,
     ) -> None:
         self._resolve = resolve
         self._pool = pool
         self._max_steps = max_steps
         self._listed_verbs = listed_verbs
+        self._reward = reward
         self._state = _State.NEW
         self._handle = Handle()
         self._lease: Lease | None = None
@@ -115,7 +125,7 @@ class SciWorldEnv:
         """The result of a command that was carried out."""
         is_over = outcome.is_over or outcome.score == 100
         self._state = _State.OVER if is_over or is_cut else _State.LIVE
-        reward = increment(self._score, outcome.score)
+        reward = self._reward_of(outcome)
         self._score = outcome.score
         info: Mapping[str, Any] = {"score": outcome.score}
         if outcome.num_choices:
@@ -128,6 +138,13 @@ class SciWorldEnv:
             success=outcome.score == 100,
             info=info,
         )
+
+    def _reward_of(self, outcome: Outcome) -> float:
+        if self._reward == "success":
+            return float(outcome.score == 100)
+        if self._reward == "gains" and outcome.score < 0:
+            return 0.0
+        return increment(self._score, outcome.score)
 
     async def admissible_commands(self) -> Sequence[str]:
         """What the simulator calls valid now, sorted; with `listed_verbs` only those that begin with one of them."""

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import get_args
 
 from sojourn.envs.protocol import Env, Panel
-from sojourn.envs.sciworld.env import SciWorldEnv
+from sojourn.envs.sciworld.env import RewardName, SciWorldEnv
 from sojourn.envs.sciworld.gold import GoldPaths
 from sojourn.envs.sciworld.jvm import JvmSettings, jar_paths, java_program
 from sojourn.envs.sciworld.oracle import SciWorldOracle
@@ -49,10 +50,13 @@ class SciWorld:
     `tasks` (names or numbers such as ``4-4``) and `categories` narrow what is drawn. `simplifications` are
     ScienceWorld's own: ``easy``, or some of ``teleportAction``, ``openDoors``, ``openContainers``,
     ``selfWateringFlowerPots``, ``noElectricalAction``. `listed_verbs` confines the admissible commands that are listed
-    to those that begin with one of these words (``focus on``, ``go``); the environment takes all the same. `max_steps`
-    is the environment's own limit (absent: only the rollout's horizon cuts). `num_jvms` simulators (absent: one for
-    each core) of at most `heap_mb` megabytes of heap run the episodes of this process; one that takes longer than
-    `deadline_s` seconds for an answer is replaced.
+    to those that begin with one of these words (``focus on``, ``go``); the environment takes all the same.
+    `reward` is ``progress`` (the increase of ScienceWorld's own count, -1 at the end for a wrong focus), ``gains`` (the
+    same, but a wrong focus just ends the episode), or ``success`` (1 for success alone): where progress is sure and
+    focusing a guess, a small policy learns from the first to focus on nothing.
+    `max_steps` is the environment's own limit (absent: only the rollout's horizon cuts). `num_jvms` simulators
+    (absent: one for each core) of at most `heap_mb` megabytes of heap run the episodes of this process; one that takes
+    longer than `deadline_s` seconds for an answer is replaced.
     """
 
     max_workers = 1
@@ -67,6 +71,7 @@ class SciWorld:
         categories: Sequence[str] | None = None,
         simplifications: str | Sequence[str] = (),
         listed_verbs: Sequence[str] | None = None,
+        reward: RewardName = "progress",
         max_steps: int | None = None,
         num_jvms: int | None = None,
         heap_mb: int = 256,
@@ -77,6 +82,8 @@ class SciWorld:
                 raise ConfigError(f"SciWorld: {name} must be >= {least}, got {value}")
         if listed_verbs is not None and not listed_verbs:
             raise ConfigError("SciWorld: listed_verbs must name a verb, or be absent to list all commands")
+        if reward not in get_args(RewardName):
+            raise unknown_name("SciWorld reward", reward, get_args(RewardName))
         if deadline_s <= 0:
             raise ConfigError(f"SciWorld: deadline_s must be > 0, got {deadline_s}")
         jar_paths()  # says at once that the package is missing
@@ -89,8 +96,10 @@ class SciWorld:
         self._pool = shared_pool(PoolSettings(num_jvms=num_jvms or usable_cores(), jvm=jvm))
         self._tasks: dict[str, tuple[Task, ...]] = {}
         self._gold_paths = GoldPaths(self.resolve, self._pool)
-        suffix = "+" + "+".join(self._simplifications) if self._simplifications else ""
-        self._env_id = _VERSION + suffix + ("" if max_steps is None else f"+max_steps={max_steps}")
+        self._reward: RewardName = reward
+        changes = [*self._simplifications, *([] if reward == "progress" else [f"reward={reward}"])]
+        changes += [] if max_steps is None else [f"max_steps={max_steps}"]
+        self._env_id = "+".join([_VERSION, *changes])
 
     @property
     def env_id(self) -> str:
@@ -153,7 +162,13 @@ class SciWorld:
     def make(self) -> SciWorldEnv:
         """A fresh environment for one episode. Raises `MissingDependencyError` without Java."""
         java_program()
-        return SciWorldEnv(self.resolve, self._pool, max_steps=self._max_steps, listed_verbs=self._listed_verbs)
+        return SciWorldEnv(
+            self.resolve,
+            self._pool,
+            max_steps=self._max_steps,
+            listed_verbs=self._listed_verbs,
+            reward=self._reward,
+        )
 
     def oracle(self, env: Env) -> SciWorldOracle:
         """ScienceWorld's gold path for the episode of `env`."""
