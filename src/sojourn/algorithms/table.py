@@ -41,22 +41,15 @@ class Algorithm:
     """Whether a group whose returns are all equal has no gradient, so that it may be left out."""
 
 
-def _grpo(episodes: Episodes, config: AlgorithmConfig) -> Estimate:
-    divide = True if config.divide_by_std is None else config.divide_by_std
-    advantage_R = grpo(episodes.penalised_return_R, episodes.group_R, divide_by_std=divide)
-    return Estimate(advantage_N=advantage_R[episodes.row_N])
+def _group_relative(advantages: Callable[..., torch.Tensor], *, divides: bool) -> Estimator:
+    """One advantage for all tokens of an episode, from its group; `divides` by its deviation where nothing is said."""
 
+    def estimate(episodes: Episodes, config: AlgorithmConfig) -> Estimate:
+        divide = divides if config.divide_by_std is None else config.divide_by_std
+        advantage_R = advantages(episodes.penalised_return_R, episodes.group_R, divide_by_std=divide)
+        return Estimate(advantage_N=advantage_R[episodes.row_N])
 
-def _dr_grpo(episodes: Episodes, config: AlgorithmConfig) -> Estimate:
-    divide = bool(config.divide_by_std)
-    advantage_R = grpo(episodes.penalised_return_R, episodes.group_R, divide_by_std=divide)
-    return Estimate(advantage_N=advantage_R[episodes.row_N])
-
-
-def _rloo(episodes: Episodes, config: AlgorithmConfig) -> Estimate:
-    divide = bool(config.divide_by_std)
-    advantage_R = rloo(episodes.penalised_return_R, episodes.group_R, divide_by_std=divide)
-    return Estimate(advantage_N=advantage_R[episodes.row_N])
+    return estimate
 
 
 def _reinforce(episodes: Episodes, config: AlgorithmConfig) -> Estimate:
@@ -114,10 +107,14 @@ def _values(episodes: Episodes) -> tuple[torch.Tensor, torch.Tensor]:
     return episodes.value_N, episodes.bootstrap_R
 
 
+_grpo = _group_relative(grpo, divides=True)
+
 ALGORITHMS: Mapping[str, Algorithm] = {
     "grpo": Algorithm(estimate=_grpo, min_group_size=2, source="arXiv:2402.03300"),
-    "dr_grpo": Algorithm(estimate=_dr_grpo, min_group_size=2, loss_mean="constant", source="arXiv:2503.20783"),
-    "rloo": Algorithm(estimate=_rloo, min_group_size=2, source="arXiv:2402.14740"),
+    "dr_grpo": Algorithm(
+        estimate=_group_relative(grpo, divides=False), min_group_size=2, loss_mean="constant", source="arXiv:2503.20783"
+    ),
+    "rloo": Algorithm(estimate=_group_relative(rloo, divides=False), min_group_size=2, source="arXiv:2402.14740"),
     "gspo": Algorithm(estimate=_grpo, min_group_size=2, loss="gspo", loss_mean="sequence", source="arXiv:2507.18071"),
     "cispo": Algorithm(estimate=_grpo, min_group_size=2, loss="cispo", source="arXiv:2506.13585"),
     "gigpo": Algorithm(estimate=_gigpo, min_group_size=2, source="arXiv:2505.10978"),

@@ -65,6 +65,17 @@ class Batch:
         """Tokens of all rows, prompts included."""
         return sum(row.num_tokens for row in self.rows)
 
+    def tokens_of(self, picked: IntArray) -> tuple[IntArray, list[int]]:
+        """Positions, among the N trained tokens, of those of the rows `picked`; and where each row's begin in them.
+
+        The second has one entry more than `picked`: row k has ``offsets[k]:offsets[k + 1]``.
+        """
+        counts = np.asarray([row.num_trained for row in self.rows], dtype=np.int64)
+        ends = np.cumsum(counts)
+        parts = [np.arange(ends[r] - counts[r], ends[r]) for r in picked]
+        index = np.concatenate(parts) if parts else np.zeros(0, dtype=np.int64)
+        return index, [0, *np.cumsum(counts[picked]).tolist()]
+
 
 def make_row(trajectory: Trajectory, temperature: float) -> tuple[Row, list[float], list[int]]:
     """The row of one trajectory, with the sampler's log-prob and the turn of every trained token.

@@ -70,14 +70,12 @@ class CriticLoss:
     target_N: Tensor
     clip: float | None
     total: float = 0.0
-    is_finite: bool = True
 
     def __call__(self, rows: Sequence[int], values_N: Tensor) -> Tensor:
         index_N = torch.cat([torch.arange(self.offsets[r], self.offsets[r + 1]) for r in rows])
         old_N, target_N = self.old_value_N[index_N].to(values_N.device), self.target_N[index_N].to(values_N.device)
         loss = value_loss(values_N, old_N, target_N, clip=self.clip).sum() / max(self.target_N.numel(), 1)
         self.total += float(loss.detach())
-        self.is_finite &= bool(torch.isfinite(loss))
         return loss
 
 
@@ -100,10 +98,7 @@ def critic_step(config: CriticConfig) -> AdamParams:
 
 def critic_loss(batch: Batch, picked: IntArray, values: Values, target_N: Tensor, clip: float | None) -> CriticLoss:
     """The loss over the rows `picked` of `batch`."""
-    counts = np.array([row.num_trained for row in batch.rows])
-    ends = np.cumsum(counts)
-    index_N = torch.cat([torch.arange(int(ends[r] - counts[r]), int(ends[r])) for r in picked])
-    offsets = [0, *np.cumsum(counts[picked]).tolist()]
+    index_N, offsets = batch.tokens_of(picked)
     return CriticLoss(offsets=offsets, old_value_N=values.before_N[index_N], target_N=target_N[index_N], clip=clip)
 
 

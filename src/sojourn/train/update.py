@@ -6,7 +6,6 @@ Axes: R rows · N trained tokens, flat, in row order.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -43,6 +42,13 @@ class UpdateSettings:
     """The last update's mean entropy, for the floor."""
     trains_policy: bool = True
     """False while only the critic is being warmed up."""
+
+    @property
+    def entropy_coef(self) -> float:
+        """Of the entropy bonus, in force: with a floor, only while the entropy is known to be below it."""
+        floor = self.algorithm.entropy_floor
+        is_low = floor == 0.0 or (self.entropy is not None and self.entropy < floor)
+        return self.algorithm.entropy_coef if is_low else 0.0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -202,16 +208,15 @@ class _PolicySteps:
     def _loss(self, picked: IntArray) -> PolicyLoss:
         """The loss over the rows `picked`."""
         config, plan = self.settings.algorithm, self.plan
-        index_N = torch.from_numpy(_token_index(self.batch, picked))
-        counts = [self.batch.rows[r].num_trained for r in picked]
-        row_N = torch.repeat_interleave(torch.arange(len(counts)), torch.tensor(counts))
-        is_low = config.entropy_floor == 0.0 or _is_below(self.settings.entropy, config.entropy_floor)
+        index, offsets = self.batch.tokens_of(picked)
+        index_N = torch.from_numpy(index)
+        row_N = torch.repeat_interleave(torch.arange(len(picked)), torch.from_numpy(np.diff(offsets)))
         return PolicyLoss(
             loss=find_loss(config.loss or plan.algorithm.loss),
             algorithm=config,
-            entropy_coef=config.entropy_coef if is_low else 0.0,
+            entropy_coef=self.settings.entropy_coef,
             kl_coef=self.settings.kl_coef,
-            offsets=[0, *np.cumsum(counts).tolist()],
+            offsets=offsets,
             weight_N=token_weights(row_N, config.loss_mean or plan.algorithm.loss_mean, constant=config.loss_tokens),
             advantage_N=plan.advantage_N[index_N],
             old_logprobs_N=None if plan.old_N is None else plan.old_N[index_N],
@@ -225,19 +230,13 @@ class _PolicySteps:
 
     def metrics(self) -> dict[str, float]:
         """Means over the steps that were taken."""
-        config = self.settings.algorithm
         found = {name: total / max(self.num_steps, 1) for name, total in self.totals.items()}
         if self.sampler_kl is not None:
             found["ratio/sampler_kl"] = self.sampler_kl
         if self.num_steps and not self.nonfinite_rows:
-            is_low = config.entropy_floor == 0.0 or _is_below(self.settings.entropy, config.entropy_floor)
             found["optim/learning_rate"] = self.settings.learning_rate
-            found["optim/entropy_coef"] = config.entropy_coef if is_low else 0.0
+            found["optim/entropy_coef"] = self.settings.entropy_coef
         return found
-
-
-def _is_below(entropy: float | None, floor: float) -> bool:
-    return entropy is not None and entropy < floor
 
 
 def _adam(settings: UpdateSettings) -> AdamParams:
@@ -272,14 +271,7 @@ def _minibatches(batch: Batch, epochs: int, minibatches: int, seed: int) -> list
     return steps
 
 
-def _token_index(batch: Batch, picked: Sequence[int] | IntArray) -> IntArray:
-    """Positions, among all trained tokens, of those of the rows `picked`. [n]"""
-    ends = np.cumsum([row.num_trained for row in batch.rows])
-    parts = [np.arange(ends[r] - batch.rows[r].num_trained, ends[r]) for r in picked]
-    return np.concatenate(parts) if parts else np.zeros(0, dtype=np.int64)
-
-
 def _sampler_kl(batch: Batch, picked: IntArray, logprobs_N: npt.NDArray[np.float32]) -> float:
     """Mean k3 divergence of the sampler from the trainer at the same weights: 0 but for their arithmetic."""
-    sampler_N = torch.from_numpy(batch.sampler_logprobs_N[_token_index(batch, picked)])
+    sampler_N = torch.from_numpy(batch.sampler_logprobs_N[batch.tokens_of(picked)[0]])
     return float(kl.k3(sampler_N, torch.from_numpy(np.asarray(logprobs_N))).mean())
