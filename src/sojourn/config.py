@@ -183,6 +183,11 @@ class RolloutConfig(Section):
     """Seconds from a group's first episode; what is not over by then has failed and is not tried again."""
     max_live_episodes: PositiveInt = 512
     """Episodes that run at the same time."""
+    staleness: Annotated[int, Field(ge=0)] = 0
+    """Updates by which trained episodes may be old; above 0, episodes run while the policy is being trained, and a
+    run is not repeatable bit for bit. 0 trains only on episodes of the present policy."""
+    partial_groups: Literal["wait", "refill", "drop"] = "wait"
+    """With a staleness: a group that has not ended in time is waited for, its task is played afresh, or dropped."""
 
 
 class AlgorithmConfig(Section):

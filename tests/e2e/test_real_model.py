@@ -17,7 +17,7 @@ from tests.e2e.runs import Runs
 from sojourn.cli.assemble import Assembly, assemble, make_engine
 from sojourn.config import TrainConfig, cache_dir, make_config
 from sojourn.engine.pretrained import SMOLLM2, resolve_model
-from sojourn.rollout.collector import collect_groups
+from sojourn.rollout.groups import GroupPlayer, SyncCollector
 from sojourn.rollout.samples import Batch, make_batch
 from sojourn.rollout.tasks import TaskStream
 from sojourn.train.update import UpdateResult, UpdateSettings, update_policy
@@ -61,7 +61,8 @@ async def collect(parts: Assembly) -> Batch:
     chosen = parts.config
     stream = TaskStream(parts.scenario.tasks("train"), seed=0)
     agent = parts.agent(chosen.policy.temperature)
-    collection = await collect_groups(parts.scenario, agent, stream, update=0, horizon=2, seed=0, config=chosen.rollout)
+    player = GroupPlayer(scenario=parts.scenario, agent=agent, config=chosen.rollout, seed=0)
+    collection = await SyncCollector(player, stream).collect(0, 2)
     return make_batch(collection.groups, temperature=chosen.policy.temperature)
 
 

@@ -220,10 +220,10 @@ OPTIONAL: dict[str, dict[str, Any]] = {
 def recorded(tmp_path_factory: pytest.TempPathFactory) -> list[RunDir]:
     """Real runs of one update, with every optional term of the loss among them."""
     folder = tmp_path_factory.mktemp("docs")
-    return [run_once(folder, name, algorithm) for name, algorithm in OPTIONAL.items()]
+    return [run_once(folder, name, algorithm, staleness=int(name == "group")) for name, algorithm in OPTIONAL.items()]
 
 
-def run_once(folder: Path, name: str, algorithm: dict[str, Any]) -> RunDir:
+def run_once(folder: Path, name: str, algorithm: dict[str, Any], staleness: int) -> RunDir:
     """A run of one update, in `folder`."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SOJOURN_CACHE", str(folder / "cache"))
@@ -233,7 +233,7 @@ def run_once(folder: Path, name: str, algorithm: dict[str, Any]) -> RunDir:
             out=str(folder),
             env={"name": "tests.toys:Buttons", "options": {"lengths": [1]}},
             policy={"base": BUTTONS, "action_format": "bare", "constraint": "admissible", "max_new_tokens": 8},
-            rollout={"tasks_per_update": 2, "group_size": 4, "filter_zero_variance": False},
+            rollout={"tasks_per_update": 2, "group_size": 4, "filter_zero_variance": False, "staleness": staleness},
             algorithm=algorithm,
             optim={"minibatches": 2},
             evaluate={"horizon": 3},

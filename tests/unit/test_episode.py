@@ -12,8 +12,9 @@ from sojourn.config import RolloutConfig
 from sojourn.envs.protocol import Env
 from sojourn.errors import ConfigError, ContextFullError, EnvError, SamplerError, TokenLimitError, TooManyFailuresError
 from sojourn.policy.scripted import OracleAgent, RandomAgent, ReplayAgent
-from sojourn.rollout.collector import EpisodeSpec, Retries, collect_groups, derived_seed, run_episodes
+from sojourn.rollout.collector import EpisodeSpec, Retries, derived_seed, run_episodes
 from sojourn.rollout.episode import EpisodeLimits, run_episode
+from sojourn.rollout.groups import GroupPlayer, SyncCollector
 from sojourn.rollout.samples import make_batch
 from sojourn.rollout.tasks import TaskStream
 from sojourn.types import EMPTY_COMPLETION, Decision, StepResult, StopReason, Task, Trajectory
@@ -210,7 +211,8 @@ def test_a_failed_episode_is_tried_afresh_and_recorded_apart():
 def collect(scenario, agent, **options):
     config = RolloutConfig(**{"tasks_per_update": 6, "group_size": 4, "max_attempts": 1, **options})
     stream = TaskStream(SCENARIO.tasks("train"), seed=0)
-    collection = asyncio.run(collect_groups(scenario, agent, stream, update=0, horizon=6, seed=0, config=config))
+    collector = SyncCollector(GroupPlayer(scenario=scenario, agent=agent, config=config, seed=0), stream)
+    collection = asyncio.run(collector.collect(0, 6))
     return collection, stream
 
 

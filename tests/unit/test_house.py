@@ -156,7 +156,6 @@ ALLOWED = {
     ("record/versions.py", "round"),
     ("envs/babyai/bot.py", "round"),  # in circles
     ("evaluate/intervals.py", "score"),  # Wilson's
-    ("rollout/collector.py", "round"),  # of drawing tasks
     ("service/app.py", "response"),  # FastAPI's names
     ("service/app.py", "responses"),
     ("envs/sciworld/env.py", "score"),  # ScienceWorld's own

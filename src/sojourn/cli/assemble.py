@@ -92,6 +92,7 @@ def make_engine(config: TrainConfig, folder: str) -> TorchEngine:
         num_threads=config.threads,
         critic=config.critic.kind if find_algorithm(config.algorithm.name).needs_critic else None,
         shared_coef=config.critic.shared_coef,
+        in_thread=config.rollout.staleness > 0,
     )
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import copy
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -35,12 +37,15 @@ from sojourn.engine.weights import LoraSpec, add_lora, merged_weights, swapped
 from sojourn.errors import ConfigError
 from sojourn.types import Completion, SamplingParams
 
+T = TypeVar("T")
+
 
 class TorchEngine:
     """Implements `sojourn.engine.protocol.Engine`, `FusesBackward`, `TrainsCritic`, `FusesValues`, `ResetsReference`.
 
     The sampler has its own copy of the weights, so what is not published is never sampled, and may compute in another
-    number type. Methods run on the caller's event loop and block it while they compute.
+    number type. Methods run on the caller's event loop and block it while they compute; with `in_thread`, training
+    computes in a thread of its own instead, so that episodes go on meanwhile (the sampler stays on the loop).
     """
 
     def __init__(
@@ -60,6 +65,7 @@ class TorchEngine:
         seed: int = 0,
         critic: CriticKind | None = None,
         shared_coef: float = 1.0,
+        in_thread: bool = False,
     ) -> None:
         """Takes `model` over (it is trained in place, on the device and in the type its weights have).
 
@@ -69,6 +75,7 @@ class TorchEngine:
         length that cannot be used.
         """
         self._name = name
+        self._thread = _one_thread() if in_thread else None
         self._tokenizer = tokenizer
         self._max_length = _checked_length(model, max_length)
         self._max_tokens = max_tokens_per_microbatch
@@ -111,6 +118,7 @@ class TorchEngine:
         num_threads: int | None = None,
         critic: CriticKind | None = None,
         shared_coef: float = 1.0,
+        in_thread: bool = False,
     ) -> TorchEngine:
         """An engine for the model at `path` (see `pretrained.resolve_model`). Weights are trained in float32.
 
@@ -137,6 +145,7 @@ class TorchEngine:
             seed=seed,
             critic=critic,
             shared_coef=shared_coef,
+            in_thread=in_thread,
         )
 
     @property
@@ -168,12 +177,15 @@ class TorchEngine:
         return self._sampler.version
 
     async def forward(self, rows: Sequence[Row], role: EngineRole = "policy") -> TokenOutputs:
-        model, context = self._of_role(role)
-        outputs = _Outputs(rows)
-        with torch.no_grad(), context:
-            for batch in self._batches(rows):
-                outputs.put(batch, *model(batch))
-        return outputs.result()
+        def compute() -> TokenOutputs:
+            model, context = self._of_role(role)
+            outputs = _Outputs(rows)
+            with torch.no_grad(), context:
+                for batch in self._batches(rows):
+                    outputs.put(batch, *model(batch))
+            return outputs.result()
+
+        return await self._computed(compute)
 
     async def backward(self, rows: Sequence[Row], cotangents: TokenOutputs) -> None:
         logprobs_N = torch.from_numpy(np.asarray(cotangents.logprobs_N, dtype=np.float32))
@@ -184,54 +196,46 @@ class TorchEngine:
                 f"expected {num_trained} cotangents, got {tuple(logprobs_N.shape)}, {tuple(entropy_N.shape)}"
             )
         has_entropy = bool(entropy_N.any())
-        for batch in self._batches(rows):
-            logprobs, entropy = self._forward(batch)
-            total = (logprobs * logprobs_N[batch.flat_N].to(logprobs.device)).sum()
+
+        def loss(picked: MicroBatch, logprobs: Tensor, entropy: Tensor) -> Tensor:
+            total = (logprobs * logprobs_N[picked.flat_N].to(logprobs.device)).sum()
             if has_entropy:
-                total = total + (entropy * entropy_N[batch.flat_N].to(entropy.device)).sum()
-            _backward(total)
+                total = total + (entropy * entropy_N[picked.flat_N].to(entropy.device)).sum()
+            return total
+
+        await self._computed(lambda: self._differentiated(rows, loss))
 
     async def forward_backward(self, rows: Sequence[Row], loss: RowLoss) -> TokenOutputs:
-        outputs = _Outputs(rows)
-        for batch in self._batches(rows):
-            logprobs, entropy = self._forward(batch)
-            outputs.put(batch, logprobs, entropy)
-            _backward(loss(batch.rows, logprobs, entropy))
-        return outputs.result()
+        return await self._computed(
+            lambda: self._differentiated(rows, lambda batch, *outputs: loss(batch.rows, *outputs))
+        )
 
     async def forward_values(self, rows: Sequence[Row]) -> FloatArray:
-        critic, values_N = self._needed_critic(), torch.zeros(sum(row.num_trained for row in rows))
-        with torch.no_grad():
-            for batch in self._batches(rows):
-                values_N[batch.flat_N] = critic(batch).cpu()
-        return values_N.numpy()
+        return await self._computed(lambda: self._values(rows, None))
 
     async def backward_values(self, rows: Sequence[Row], cotangents_N: FloatArray) -> None:
         size = sum(row.num_trained for row in rows)
         if cotangents_N.shape != (size,):
             raise ValueError(f"expected {size} cotangents, got {cotangents_N.shape}")
-        critic, cotangents = self._needed_critic(), torch.from_numpy(cotangents_N)
-        for batch in self._batches(rows):
-            values = critic(batch)
-            _backward((values * cotangents[batch.flat_N].to(values.device)).sum())
+        cotangents = torch.from_numpy(cotangents_N)
+
+        def loss(batch: MicroBatch, values: Tensor) -> Tensor:
+            return (values * cotangents[batch.flat_N].to(values.device)).sum()
+
+        await self._computed(lambda: self._values(rows, loss))
 
     async def forward_backward_values(self, rows: Sequence[Row], loss: ValueLoss) -> FloatArray:
-        critic, values_N = self._needed_critic(), torch.zeros(sum(row.num_trained for row in rows))
-        for batch in self._batches(rows):
-            values = critic(batch)
-            values_N[batch.flat_N] = values.detach().cpu()
-            _backward(loss(batch.rows, values))
-        return values_N.numpy()
+        return await self._computed(lambda: self._values(rows, lambda batch, values: loss(batch.rows, values)))
 
     async def step_critic(self, params: AdamParams) -> OptimStats:
-        return self._needed_critic().optimizer.step(params)
+        return await self._computed(lambda: self._needed_critic().optimizer.step(params))
 
     async def reset_reference(self) -> None:
         trained = {name: p for name, p in self._model.named_parameters() if p.requires_grad}
         self._set_reference({name: p.detach().clone() for name, p in trained.items()})
 
     async def optim_step(self, params: AdamParams) -> OptimStats:
-        return self._optimizer.step(params)
+        return await self._computed(lambda: self._optimizer.step(params))
 
     def zero_grad(self) -> None:
         self._optimizer.zero_grad()
@@ -255,8 +259,37 @@ class TorchEngine:
 
     async def close(self) -> None:
         self._sampler.close()
+        if self._thread is not None:
+            self._thread.shutdown()
         self._optimizer.zero_grad()
         self._reference = self._reference_weights = None
+
+    async def _computed(self, work: Callable[[], T]) -> T:
+        if self._thread is None:
+            return work()
+        return await asyncio.get_running_loop().run_in_executor(self._thread, work)
+
+    def _differentiated(
+        self, rows: Sequence[Row], loss: Callable[[MicroBatch, Tensor, Tensor], Tensor]
+    ) -> TokenOutputs:
+        """The policy's outputs for `rows`; adds the gradient of `loss`, a sum over micro-batches, to its own."""
+        outputs = _Outputs(rows)
+        for batch in self._batches(rows):
+            logprobs, entropy = self._forward(batch)
+            outputs.put(batch, logprobs, entropy)
+            _backward(loss(batch, logprobs, entropy))
+        return outputs.result()
+
+    def _values(self, rows: Sequence[Row], loss: Callable[[MicroBatch, Tensor], Tensor] | None) -> FloatArray:
+        """The critic's values; the gradient of `loss`, if one is given, is added to the critic's."""
+        critic, values_N = self._needed_critic(), torch.zeros(sum(row.num_trained for row in rows))
+        with torch.set_grad_enabled(loss is not None):
+            for batch in self._batches(rows):
+                values = critic(batch)
+                values_N[batch.flat_N] = values.detach().cpu()
+                if loss is not None:
+                    _backward(loss(batch, values))
+        return values_N.numpy()
 
     def _state(self) -> TorchState:
         return TorchState(
@@ -303,6 +336,11 @@ class TorchEngine:
             frozen = self._reference_of().to(self._forward.device).requires_grad_(False).eval()
             self._reference = TrainForward(frozen, autocast=self._autocast)
         return self._reference, nullcontext()
+
+
+def _one_thread() -> ThreadPoolExecutor:
+    """A thread with as many threads of PyTorch's as this one has: a new one has its own number of them."""
+    return ThreadPoolExecutor(1, "sojourn-train", torch.set_num_threads, (torch.get_num_threads(),))
 
 
 class _Outputs:

@@ -1,4 +1,4 @@
-"""Many episodes at once: fresh attempts for failed ones, groups of one task, refills for groups without a signal."""
+"""Many episodes at once, with fresh attempts for those that fail."""
 
 from __future__ import annotations
 
@@ -14,8 +14,7 @@ from sojourn.envs.protocol import Scenario
 from sojourn.errors import TooManyFailuresError
 from sojourn.policy.agents import Agent
 from sojourn.rollout.episode import EpisodeLimits, run_episode
-from sojourn.rollout.tasks import TaskStream
-from sojourn.types import Task, Trajectory, TrajectoryGroup
+from sojourn.types import Task, Trajectory
 
 MAX_BACKOFF_S = 60.0
 
@@ -39,20 +38,6 @@ class EpisodeOutcome:
 
     trajectory: Trajectory | None
     failed: tuple[Trajectory, ...]
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Collection:
-    """The episodes of one update."""
-
-    groups: tuple[TrajectoryGroup, ...]
-    """Groups to train on."""
-    filtered: tuple[TrajectoryGroup, ...]
-    """Groups left out because all their returns are equal."""
-
-    @property
-    def all_groups(self) -> tuple[TrajectoryGroup, ...]:
-        return self.groups + self.filtered
 
 
 def derived_seed(*parts: int | str) -> int:
@@ -122,13 +107,16 @@ async def run_episodes(
     horizon: int,
     limits: EpisodeLimits,
     retries: Retries | None = None,
-    max_live: int = 512,
+    max_live: int | asyncio.Semaphore = 512,
 ) -> list[EpisodeOutcome]:
     """Play every spec, at most `max_live` at a time; what fails is tried afresh as `retries` say, None: never.
 
+    Several calls that go on at once share a limit by sharing a semaphore.
+
     Raises `TooManyFailuresError` as soon as more must have failed than `retries` allow.
     """
-    gate, watch = asyncio.Semaphore(max_live), _Watch(retries or Retries(), len(specs))
+    gate = asyncio.Semaphore(max_live) if isinstance(max_live, int) else max_live
+    watch = _Watch(retries or Retries(), len(specs))
 
     async def attempt(spec: EpisodeSpec, number: int) -> Trajectory:
         env = scenario.make()
@@ -167,74 +155,6 @@ async def run_episodes(
     return [task.result() for task in tasks]
 
 
-async def collect_groups(
-    scenario: Scenario,
-    agent: Agent,
-    stream: TaskStream,
-    *,
-    update: int,
-    horizon: int,
-    seed: int,
-    config: RolloutConfig,
-    drop_flat: bool = True,
-) -> Collection:
-    """The groups of one update; draws tasks from `stream` and advances it.
-
-    Groups whose returns are all equal are left out if ``config.filter_zero_variance`` says so, or `drop_flat` where
-    it says nothing.
-
-    Raises `TooManyFailuresError` when more than ``config.max_failure_share`` of the episodes failed.
-    """
-    is_filtering = drop_flat if config.filter_zero_variance is None else config.filter_zero_variance
-    kept: list[TrajectoryGroup] = []
-    filtered: list[TrajectoryGroup] = []
-    for round_number in range(1 + config.max_refills):
-        missing = config.tasks_per_update - len(kept)
-        if missing <= 0:
-            break
-        drawn = stream.draw(missing)
-        groups = await _play_groups(
-            scenario, agent, drawn, label=f"{update}.{round_number}", horizon=horizon, seed=seed, config=config
-        )
-        _check_failures(groups, config)
-        for group in groups:
-            (filtered if is_filtering and _is_flat(group) else kept).append(group)
-    return Collection(groups=tuple(kept), filtered=tuple(filtered))
-
-
-async def _play_groups(
-    scenario: Scenario,
-    agent: Agent,
-    drawn: Sequence[Task],
-    *,
-    label: str,
-    horizon: int,
-    seed: int,
-    config: RolloutConfig,
-) -> list[TrajectoryGroup]:
-    size = config.group_size
-    specs = [
-        EpisodeSpec(task=task, seed=derived_seed(seed, label, g, member), session_id=f"{label}.{g}.{member}", group=g)
-        for g, task in enumerate(drawn)
-        for member in range(size)
-    ]
-    outcomes = await run_episodes(
-        scenario,
-        agent,
-        specs,
-        horizon=horizon,
-        limits=limits_of(config),
-        retries=Retries(
-            max_attempts=config.max_attempts,
-            backoff_s=config.retry_backoff_s,
-            group_timeout_s=config.group_timeout_s,
-            max_failure_share=config.max_failure_share,
-        ),
-        max_live=config.max_live_episodes,
-    )
-    return [_group(task, outcomes[g * size : (g + 1) * size]) for g, task in enumerate(drawn)]
-
-
 def limits_of(config: RolloutConfig) -> EpisodeLimits:
     """The deadlines that `config` sets."""
     return EpisodeLimits(
@@ -243,24 +163,3 @@ def limits_of(config: RolloutConfig) -> EpisodeLimits:
         sample_timeout_s=config.sample_timeout_s,
         episode_timeout_s=config.episode_timeout_s,
     )
-
-
-def _group(task: Task, outcomes: Sequence[EpisodeOutcome]) -> TrajectoryGroup:
-    return TrajectoryGroup(
-        task=task,
-        trajectories=tuple(o.trajectory for o in outcomes if o.trajectory is not None),
-        failed=tuple(trajectory for o in outcomes for trajectory in o.failed),
-    )
-
-
-def _is_flat(group: TrajectoryGroup) -> bool:
-    """Whether no member has an advantage; a group left with one member has none either."""
-    return len(set(group.returns)) <= 1
-
-
-def _check_failures(groups: Sequence[TrajectoryGroup], config: RolloutConfig) -> None:
-    num_failed = sum(len(group.failed) for group in groups)
-    num_episodes = num_failed + sum(len(group.trajectories) for group in groups)
-    if num_failed > config.max_failure_share * num_episodes:
-        last = next(group.failed[-1] for group in reversed(groups) if group.failed)
-        raise too_many_failures(num_failed, len(groups) * config.group_size, config.max_failure_share, last)

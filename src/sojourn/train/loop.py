@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import aclosing
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -19,7 +20,9 @@ from sojourn.errors import ConfigError, NonFiniteError, TooManyFailuresError
 from sojourn.horizon import advanced, horizon_at
 from sojourn.policy.agents import Agent
 from sojourn.record.evaluation import Evaluation
-from sojourn.rollout.collector import Collection, collect_groups, derived_seed
+from sojourn.rollout.ahead import AheadCollector
+from sojourn.rollout.collector import derived_seed
+from sojourn.rollout.groups import Collection, Collector, GroupPlayer, SyncCollector
 from sojourn.rollout.samples import make_batch
 from sojourn.rollout.tasks import TaskStream
 from sojourn.train.checkpoint import save_checkpoint
@@ -49,55 +52,69 @@ async def train(parts: Parts, state: TrainState) -> TrainState:
     """Train from `state` until ``config.updates`` updates are done or ``parts.stop`` is set; returns the new state."""
     config, engine, recorder = parts.config, parts.engine, parts.recorder
     check_algorithm(config)
-    stream = TaskStream(parts.scenario.tasks(config.env.split), seed=config.seed, cursor=state.task_cursor)
+    collector = _collector(parts, state)
+    version = await engine.publish() if config.rollout.staleness else None
     is_stopping = False
-    while state.update < config.updates and not is_stopping:
-        number, watch = state.update, Stopwatch(recorder.progress)
-        horizon = horizon_at(config.horizon, number, state.horizon)
-        with watch.phase("collect"):
-            collection = await _collected(parts, state, stream, horizon)
-        with watch.phase("train"):
-            batch = make_batch(
-                collection.groups,
-                temperature=config.policy.temperature,
-                mask_horizon_cuts=config.algorithm.horizon_cut == "mask",
-            )
-            result = await update_policy(engine, batch, _settings(config, state))
-            await _reset_reference_if_due(config, engine, number)
-        with watch.phase("publish"):
-            await engine.publish()
-        metrics = {"horizon": float(horizon), **collection_metrics(collection, batch), **result.metrics}
-        state = _advanced(parts, state, stream, metrics, collection, result)
-        with watch.phase("evaluate"):
-            state, is_best = await _evaluated(parts, state)
-        recorder.update(number, metrics, watch, collection)
-        is_stopping = parts.stop.is_set()  # read once: a signal after this line is for the next update
-        if is_best or is_stopping or _is_due(config.checkpoint.every, state.update, config.updates):
-            await save_checkpoint(parts.checkpoints, engine, state, keep=config.checkpoint.keep)
-        _tell_nonfinite(parts, state, collection, result)
+    async with aclosing(collector):
+        while state.update < config.updates and not is_stopping:
+            number, watch = state.update, Stopwatch(recorder.progress)
+            horizon = horizon_at(config.horizon, number, state.horizon)
+            with watch.phase("collect"):
+                collection = await _collected(parts, state, collector, horizon)
+            with watch.phase("train"):
+                batch = make_batch(
+                    collection.groups,
+                    temperature=config.policy.temperature,
+                    mask_horizon_cuts=config.algorithm.horizon_cut == "mask",
+                )
+                result = await update_policy(engine, batch, _settings(config, state, version))
+                await _reset_reference_if_due(config, engine, number)
+            with watch.phase("publish"):
+                version = await engine.publish()
+            metrics = {"horizon": float(horizon), **collection_metrics(collection, batch), **result.metrics}
+            state = _advanced(parts, state, collector, metrics, collection, result)
+            with watch.phase("evaluate"):
+                state, is_best = await _evaluated(parts, state)
+            recorder.update(number, metrics, watch, collection)
+            is_stopping = parts.stop.is_set()  # read once: a signal after this line is for the next update
+            if is_best or is_stopping or _is_due(config.checkpoint.every, state.update, config.updates):
+                await save_checkpoint(parts.checkpoints, engine, state, keep=config.checkpoint.keep)
+            _tell_nonfinite(parts, state, collection, result)
     return state
 
 
-async def _collected(parts: Parts, state: TrainState, stream: TaskStream, horizon: int) -> Collection:
+def _collector(parts: Parts, state: TrainState) -> Collector:
+    """What plays the episodes of a run that goes on from `state`."""
+    config = parts.config
+    stream = TaskStream(
+        parts.scenario.tasks(config.env.split),
+        seed=config.seed,
+        cursor=state.task_cursor,
+        returned=state.pending_tasks,
+    )
+    player = GroupPlayer(
+        scenario=parts.scenario,
+        agent=parts.agent,
+        config=config.rollout,
+        seed=config.seed,
+        drops_flat=find_algorithm(config.algorithm.name).is_group_relative,
+    )
+    if config.rollout.staleness == 0:
+        return SyncCollector(player, stream)
+    return AheadCollector(player, stream, updates=config.updates)
+
+
+async def _collected(parts: Parts, state: TrainState, collector: Collector, horizon: int) -> Collection:
     """The episodes of the next update; if too many fail, what was learned so far is saved before the error rises."""
     config = parts.config
     try:
-        return await collect_groups(
-            parts.scenario,
-            parts.agent,
-            stream,
-            update=state.update,
-            horizon=horizon,
-            seed=config.seed,
-            config=config.rollout,
-            drop_flat=find_algorithm(config.algorithm.name).is_group_relative,
-        )
+        return await collector.collect(state.update, horizon)
     except TooManyFailuresError as error:
         await save_checkpoint(parts.checkpoints, parts.engine, state, keep=config.checkpoint.keep)
         raise TooManyFailuresError(f"{error}. Saved after update {state.update}; go on with --resume") from error
 
 
-def _settings(config: TrainConfig, state: TrainState) -> UpdateSettings:
+def _settings(config: TrainConfig, state: TrainState, version: int | None) -> UpdateSettings:
     """Of the update that begins at `state`."""
     kl_coef = config.algorithm.kl_coef if state.kl_coef is None else state.kl_coef
     return UpdateSettings(
@@ -108,6 +125,7 @@ def _settings(config: TrainConfig, state: TrainState) -> UpdateSettings:
         seed=derived_seed(config.seed, "update", state.update),
         kl_coef=kl_coef,
         entropy=state.entropy,
+        version=version,
         trains_policy=not (
             find_algorithm(config.algorithm.name).needs_critic and state.update < config.critic.warmup_updates
         ),
@@ -126,7 +144,7 @@ def _next_kl_coef(config: AlgorithmConfig, state: TrainState, metrics: dict[str,
 def _advanced(
     parts: Parts,
     state: TrainState,
-    stream: TaskStream,
+    collector: Collector,
     metrics: dict[str, float],
     collection: Collection,
     result: UpdateResult,
@@ -136,7 +154,8 @@ def _advanced(
     return replace(
         state,
         update=state.update + 1,
-        task_cursor=stream.cursor,
+        task_cursor=collector.stream.cursor,
+        pending_tasks=collector.pending,
         horizon=advanced(parts.config.horizon, state.horizon, metrics["train/success"]),
         entropy=result.entropy,
         kl_coef=_next_kl_coef(parts.config.algorithm, state, metrics),
@@ -154,9 +173,8 @@ async def _evaluated(parts: Parts, state: TrainState) -> tuple[TrainState, bool]
         return state, False
     evaluation = await parts.evaluate(state.update)
     parts.recorder.evaluation(evaluation)
-    await (
-        parts.engine.publish()
-    )  # forgets the evaluation's contexts: a resumed sampler has none, and must agree bit for bit
+    if config.rollout.staleness == 0:
+        await parts.engine.publish()  # forgets the contexts: a resumed sampler has none, and must agree bit for bit
     success = evaluation.overall.success_rate
     if success is None or (state.best is not None and success <= state.best.success):
         return state, False

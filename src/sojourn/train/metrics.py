@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from sojourn.record.progress import Progress
-from sojourn.rollout.collector import Collection
+from sojourn.rollout.groups import Collection
 from sojourn.rollout.samples import Batch
 from sojourn.types import StopReason
 
@@ -56,6 +56,7 @@ def collection_metrics(collection: Collection, batch: Batch) -> dict[str, float]
         "train/action_tokens": float(sum(t.num_action_tokens for t in trajectories)),
         "train/trained_tokens": float(batch.num_trained),
         "train/context_tokens": float(batch.num_tokens),
+        **collection.metrics,
         **{f"stop/{reason.value}": float(stops[reason]) for reason in StopReason},
     }
 

@@ -37,6 +37,8 @@ class PolicyLoss:
     old_logprobs_N: Tensor | None
     """None: the step is the first at these weights, so the old policy is the new one."""
     sampler_logprobs_N: Tensor
+    is_stale_N: Tensor
+    """True where older weights than those being trained drew the token."""
     reference_logprobs_N: Tensor | None
     sums: dict[str, float] = field(default_factory=dict)
     nonfinite_rows: list[int] = field(default_factory=list)
@@ -51,7 +53,7 @@ class PolicyLoss:
             (old_N,) = _on(logprobs_N, self.old_logprobs_N[index_N])
         tokens = Tokens(logprob_N=logprobs_N, old_logprob_N=old_N, advantage_N=advantage_N, row_N=row_N)
         policy_N, is_clipped_N = self.loss.compute(tokens, self.clip_low, self.clip_high, self.algorithm)
-        if self.algorithm.sampler_correction:
+        if self.algorithm.sampler_correction or bool(self.is_stale_N.any()):
             policy_N = policy_N * self._sampler_weight(weight_N, old_N, index_N)
         loss_N = policy_N - self.entropy_coef * entropy_N
         self._add("loss/policy", weight_N, policy_N)
@@ -79,10 +81,16 @@ class PolicyLoss:
         return self.loss.clip_high if self.algorithm.clip_high is None else self.algorithm.clip_high
 
     def _sampler_weight(self, weight_N: Tensor, old_N: Tensor, index_N: Tensor) -> Tensor:
-        (sampler_N,) = _on(old_N, self.sampler_logprobs_N[index_N])
+        """Truncated ratio of the old policy to the weights that drew each token; 1 where they are the same weights.
+
+        With `sampler_correction` those too, as sampler and trainer differ in their arithmetic.
+        """
+        sampler_N, is_stale_N = _on(old_N, self.sampler_logprobs_N[index_N], self.is_stale_N[index_N])
+        is_weighed_N = torch.ones_like(is_stale_N) if self.algorithm.sampler_correction else is_stale_N
         cap = self.algorithm.importance_cap
-        self._add("ratio/sampler_capped_share", weight_N, (old_N - sampler_N).exp() > cap)
-        return truncated_weight(old_N, sampler_N, cap)
+        self._add("ratio/stale_share", weight_N, is_stale_N)
+        self._add("ratio/sampler_capped_share", weight_N, is_weighed_N & ((old_N - sampler_N).exp() > cap))
+        return torch.where(is_weighed_N, truncated_weight(old_N, sampler_N, cap), 1.0)
 
     def _nonfinite(self, rows: Sequence[int], loss_N: Tensor) -> list[int]:
         """Those of `rows` that have a token without a finite loss; all of them if only their sum overflowed."""

@@ -10,7 +10,7 @@ from sojourn.record.evaluation import Evaluation
 from sojourn.record.metrics import MetricsWriter
 from sojourn.record.progress import Progress
 from sojourn.record.trajectories import TrajectoryWriter
-from sojourn.rollout.collector import Collection
+from sojourn.rollout.groups import Collection
 from sojourn.train.metrics import Stopwatch, peak_memory_mb
 from sojourn.types import Trajectory
 

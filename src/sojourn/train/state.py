@@ -26,6 +26,8 @@ class TrainState:
     """Updates done."""
     task_cursor: int = 0
     """Tasks drawn so far."""
+    pending_tasks: tuple[int, ...] = ()
+    """Positions of drawn tasks whose episodes no update has had yet; a resumed run plays them first."""
     horizon: HorizonState = field(default_factory=HorizonState)
     entropy: float | None = None
     """Mean entropy of the last update, for the entropy floor."""
@@ -51,6 +53,7 @@ class TrainState:
             fields = dict(data)
             horizon = HorizonState.from_json(fields.pop("horizon"))
             best = fields.pop("best")
-            return cls(**fields, horizon=horizon, best=None if best is None else Best(**best))
+            pending = tuple(fields.pop("pending_tasks", ()))
+            return cls(**fields, pending_tasks=pending, horizon=horizon, best=None if best is None else Best(**best))
         except (KeyError, TypeError, ValueError) as error:
             raise DataError(f"expected the state of a run, got {data!r}: {type(error).__name__}: {error}") from error

@@ -40,6 +40,8 @@ class UpdateSettings:
     """In force; an adaptive one changes from update to update."""
     entropy: float | None = None
     """The last update's mean entropy, for the floor."""
+    version: int | None = None
+    """Of the weights that are about to be trained; tokens of older ones get an importance weight. None: all are new."""
     trains_policy: bool = True
     """False while only the critic is being warmed up."""
 
@@ -179,7 +181,7 @@ class _PolicySteps:
             loss = self._loss(picked)
             outputs = await differentiate(self.engine, rows, loss)
             if self.sampler_kl is None:
-                self.sampler_kl = _sampler_kl(self.batch, picked, outputs.logprobs_N)
+                self.sampler_kl = self._sampler_kl(picked, outputs.logprobs_N)
             if loss.nonfinite_rows:
                 self.engine.zero_grad()
                 self.nonfinite_rows = tuple(int(picked[r]) for r in loss.nonfinite_rows)
@@ -221,8 +223,26 @@ class _PolicySteps:
             advantage_N=plan.advantage_N[index_N],
             old_logprobs_N=None if plan.old_N is None else plan.old_N[index_N],
             sampler_logprobs_N=torch.from_numpy(self.batch.sampler_logprobs_N)[index_N],
+            is_stale_N=torch.from_numpy(self._is_stale(index)),
             reference_logprobs_N=None if plan.reference_N is None else plan.reference_N[index_N],
         )
+
+    def _is_stale(self, index: IntArray) -> npt.NDArray[np.bool_]:
+        """Which of the tokens at `index` older weights than the present ones drew."""
+        version = self.settings.version
+        return self.batch.version_N[index] < (0 if version is None else version)
+
+    def _sampler_kl(self, picked: IntArray, logprobs_N: npt.NDArray[np.float32]) -> float | None:
+        """Mean k3 divergence of the sampler from the trainer at the same weights: 0 but for their arithmetic.
+
+        Taken over the tokens of the present weights; None if there is none.
+        """
+        index, _ = self.batch.tokens_of(picked)
+        is_new_N = ~self._is_stale(index)
+        if not is_new_N.any():
+            return None
+        sampler_N = torch.from_numpy(self.batch.sampler_logprobs_N[index][is_new_N])
+        return float(kl.k3(sampler_N, torch.from_numpy(np.asarray(logprobs_N)[is_new_N])).mean())
 
     def _count(self, values: dict[str, float]) -> None:
         for name, value in values.items():
@@ -269,9 +289,3 @@ def _minibatches(batch: Batch, epochs: int, minibatches: int, seed: int) -> list
         order = generator.permutation(trained) if minibatches > 1 else trained
         steps += [np.sort(part) for part in np.array_split(order, minibatches) if len(part)]
     return steps
-
-
-def _sampler_kl(batch: Batch, picked: IntArray, logprobs_N: npt.NDArray[np.float32]) -> float:
-    """Mean k3 divergence of the sampler from the trainer at the same weights: 0 but for their arithmetic."""
-    sampler_N = torch.from_numpy(batch.sampler_logprobs_N[batch.tokens_of(picked)[0]])
-    return float(kl.k3(sampler_N, torch.from_numpy(np.asarray(logprobs_N))).mean())
