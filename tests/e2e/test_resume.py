@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -53,6 +54,37 @@ def test_a_run_on_babyai_killed_from_outside_ends_equal(runs: Runs, straight: Ru
         under_way.signal(signal.SIGKILL)
         assert under_way.wait() == KILLED, under_way.text()
     assert_equal(resumed(runs, "babyai"), whole)
+
+
+KL = ("--algorithm.kl_coef", "0.1")
+STATEFUL = {
+    "a critic of its own": (
+        "--algorithm.name",
+        "ppo",
+        "--critic.learning_rate",
+        "1e-3",
+        "--critic.warmup_updates",
+        "2",
+    ),
+    "a shared critic": ("--algorithm.name", "ppo_turn", "--critic.kind", "shared"),
+    "an adaptive KL": (*KL, "--algorithm.kl_target", "0.01", "--algorithm.kl_in", "reward"),
+    "a reference that moves": (*KL, "--algorithm.reference_reset_every", "2"),
+    "LoRA": ("--policy.lora.rank", "4", *KL),
+}
+"""What has state beside the policy's weights."""
+
+
+@pytest.mark.parametrize("flags", STATEFUL.values(), ids=STATEFUL)
+def test_whatever_has_state_is_restored(flags: tuple[str, ...], runs: Runs, straight: Runs) -> None:
+    flags = (*flags, "--updates", "5")
+    whole = straight.start("buttons", *flags, "--name", "whole")
+    assert whole.wait() == 0, whole.text()
+    died = runs.start("buttons", *flags)
+    died.wait_until(lambda: runs.num_updates("buttons") >= 3)
+    died.signal(signal.SIGKILL)
+    assert died.wait() == KILLED, died.text()
+    assert_equal(resumed(runs, "buttons", *flags), straight.path("whole"))
+    shutil.rmtree(straight.path("whole"))
 
 
 def test_the_same_seed_is_the_same_run_whatever_the_hash_seed(runs: Runs, straight: Runs) -> None:

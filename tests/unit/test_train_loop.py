@@ -352,7 +352,7 @@ class DownLater(Buttons):
 
     def make(self) -> Env:
         self.healthy -= 1
-        return super().make() if self.healthy >= 0 else FaultyEnv(ButtonsEnv(), Random(0), p_error=1, p_hang=0, p_die=0)
+        return super().make() if self.healthy >= 0 else FaultyEnv(ButtonsEnv(), Random(0), (1, 0, 0), (0, 0, 1))
 
 
 def test_what_was_learned_before_the_environment_went_down_is_kept(loop: Callable[..., Loop]) -> None:
