@@ -8,7 +8,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from sojourn.algorithms.advantages.groups import EPSILON, group_mean, group_std
+from sojourn.algorithms.advantages.groups import EPSILON, group_centred, group_std
 from sojourn.algorithms.advantages.reinforce_plus_plus import returns_to_go
 
 
@@ -25,7 +25,7 @@ def anchor_advantages(
         return turn_reward_S.clone()
     to_go_S = returns_to_go(turn_reward_S, row_S, gamma=gamma)
     index_S = torch.unique(anchor_S, return_inverse=True)[1]
-    centred_S = to_go_S - group_mean(to_go_S, index_S)
+    centred_S = group_centred(to_go_S, index_S)
     if not divide_by_std:
         return centred_S
     return centred_S / (group_std(centred_S, index_S) + EPSILON)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from sojourn.algorithms.advantages.groups import EPSILON, check_shapes, group_mean, group_std
+from sojourn.algorithms.advantages.groups import EPSILON, check_shapes, group_centred, group_std
 
 
 def grpo(return_R: Tensor, group_R: Tensor, *, divide_by_std: bool = True) -> Tensor:
@@ -14,7 +14,7 @@ def grpo(return_R: Tensor, group_R: Tensor, *, divide_by_std: bool = True) -> Te
     does a group whose returns are all equal. [R] -> [R]
     """
     check_shapes(return_R, group_R)
-    centred_R = return_R - group_mean(return_R, group_R)
+    centred_R = group_centred(return_R, group_R)
     if not divide_by_std:
         return centred_R
     return centred_R / (group_std(centred_R, group_R) + EPSILON)

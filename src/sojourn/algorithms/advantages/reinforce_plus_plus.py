@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from sojourn.algorithms.advantages.gae import padded
-from sojourn.algorithms.advantages.groups import group_mean, group_size, whitened
+from sojourn.algorithms.advantages.groups import group_centred, group_size, whitened
 
 
 def returns_to_go(reward_N: Tensor, row_N: Tensor, *, gamma: float) -> Tensor:
@@ -37,7 +37,7 @@ def reinforce_plus_plus_baseline(return_R: Tensor, group_R: Tensor, row_N: Tenso
 
     REINFORCE++-baseline, arXiv:2501.03262 section 3.3. A group of one, having no baseline, gets 0. [R] -> [N]
     """
-    centred_N = (return_R - group_mean(return_R, group_R))[row_N]
+    centred_N = group_centred(return_R, group_R)[row_N]
     has_others_N = (group_size(group_R) > 1)[row_N]
     advantage_N = torch.zeros_like(centred_N)
     advantage_N[has_others_N] = whitened(centred_N[has_others_N])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from sojourn.algorithms.advantages.groups import EPSILON, check_shapes, group_mean, group_size, group_std
+from sojourn.algorithms.advantages.groups import EPSILON, check_shapes, group_centred, group_size, group_std
 
 
 def rloo(return_R: Tensor, group_R: Tensor, *, divide_by_std: bool = False) -> Tensor:
@@ -15,7 +15,7 @@ def rloo(return_R: Tensor, group_R: Tensor, *, divide_by_std: bool = False) -> T
     """
     check_shapes(return_R, group_R)
     size_R = group_size(group_R)
-    centred_R = return_R - group_mean(return_R, group_R)
+    centred_R = group_centred(return_R, group_R)
     advantage_R = centred_R * size_R / (size_R - 1).clamp(min=1)
     if not divide_by_std:
         return advantage_R
