@@ -7,6 +7,11 @@ PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 # PyTorch's CPU index (PIP_INDEX_URL) or install torch into $(VENV) beforehand.
 TORCH  ?= torch==2.13.0
 OPENENV := $(VENV)/openenv/.ready
+# A process a core, up to four: each loads torch for itself. A file's tests stay in one, with their servers and JVMs.
+PARALLEL := -n auto --maxprocesses 4 --dist loadfile
+
+# Compiled once, not by every process of the tests.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: train test check setup setup-test clean
 
@@ -18,8 +23,8 @@ test: $(VENV)/.ready-test $(OPENENV)  ## set up and pass all tests
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/pytest tests/unit
-	SOJOURN_OPENENV_PYTHON=$(VENV)/openenv/bin/python $(BIN)/pytest tests/contract
+	$(BIN)/pytest $(PARALLEL) tests/unit
+	SOJOURN_OPENENV_PYTHON=$(VENV)/openenv/bin/python $(BIN)/pytest $(PARALLEL) tests/contract
 	$(BIN)/pytest tests/golden tests/e2e
 
 setup: $(VENV)/.ready

@@ -13,25 +13,16 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-import os
-import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 from _machine import machine, versions
-from sojourn.cli.assemble import assemble
-from sojourn.config import TrainConfig, load_config
-from sojourn.envs.catalog import load_scenario
+from _runs import arguments, complete_run, evaluate_checkpoint, final_evaluations, steps_of
 from sojourn.evaluate.history import History, read_history
-from sojourn.evaluate.panel import evaluate_panel
 from sojourn.evaluate.plot import write_plot
-from sojourn.policy.scripted import OracleAgent, RandomAgent
 from sojourn.record.evaluation import Evaluation
-from sojourn.record.run_dir import RunDir
-from sojourn.rollout.collector import limits_of
-from sojourn.train.checkpoint import find_checkpoint
 
 
 def main() -> None:
@@ -62,39 +53,15 @@ def main() -> None:
         print(row["seed"], {name: row["test"][name]["overall"]["success_rate"] for name in row["test"]})
 
 
-def arguments(seed: int, out: Path, jobs: int) -> list[str]:
-    """What is different from the recipe's file."""
-    threads = ["--threads", "1"] if jobs > 1 else []
-    return ["--seed", str(seed), "--policy.base.seed", str(seed), "--out", str(out), *threads]
-
-
 def run_seed(recipe: Path, seed: int, out: Path, jobs: int) -> Path:
     """The directory of the complete run of one seed, made if it is not there."""
     stem = recipe.parent.name if recipe.stem == "train" else f"{recipe.parent.name}-{recipe.stem}"
-    name = f"{stem}-seed{seed}"
-    extra = ["--name", name, *arguments(seed, out, jobs)]
-    path = load_config(recipe, extra).run_dir
-    if not is_complete(path, load_config(recipe, extra)):
-        log = out / f"{name}.log"
-        out.mkdir(parents=True, exist_ok=True)
-        command = [sys.executable, "-m", "sojourn.cli", "train", str(recipe), *extra]
-        with log.open("w") as file:
-            subprocess.run(command, stdout=file, check=True, env={**os.environ, "OMP_WAIT_POLICY": "PASSIVE"})
-    return path
-
-
-def is_complete(path: Path, config: TrainConfig) -> bool:
-    """Whether a finished run of just this configuration is there."""
-    run = RunDir(path)
-    if not run.report.exists():
-        return False
-    ignored = {"threads", "name", "out"}  # decide the speed and the place, not what is trained
-    return run.config().model_dump(exclude=ignored) == config.model_dump(exclude=ignored)
+    return complete_run(recipe, arguments(f"{stem}-seed{seed}", seed, out, jobs))
 
 
 def seed_result(seed: int, history: History) -> dict[str, Any]:
     """Baselines, before and after on the test panel, and what it took."""
-    test = [e for e in history.evaluations if e.panel.split("/")[1].startswith(history.config.evaluate.final_split)]
+    test = final_evaluations(history)
     seconds = [row["time/update"] for row in history.timings]
     return {
         "seed": seed,
@@ -109,7 +76,7 @@ def seed_result(seed: int, history: History) -> dict[str, Any]:
             if e not in test and e.update is not None and e.agent == "policy"
         },
         "episodes": sum(row["train/episodes"] for row in history.metrics),
-        "environment_steps": sum(row["train/episodes"] * row["train/turns"] for row in history.metrics),
+        "environment_steps": sum(map(steps_of, history.metrics)),
         "training_wall_s": sum(seconds),
         "peak_memory_mb": max(row["memory/peak_mb"] for row in history.timings),
         # without the command line: it holds paths of the machine, and says no more than the recipe's
@@ -119,24 +86,9 @@ def seed_result(seed: int, history: History) -> dict[str, Any]:
 
 async def all_tasks(seed: int, history: History) -> dict[str, Any]:
     """The policy after the last update on the whole environment's test panel, beside random play and the oracle."""
-    config = history.config
-    options = {key: value for key, value in config.env.options.items() if key not in ("levels", "categories", "depths")}
-    scenario = load_scenario(config.env.name, options)
-    parts = await assemble(config)
-    await parts.engine.load(find_checkpoint(history.run.checkpoints, "last").engine_uri)
-    agents = {"policy": parts.agent(config.evaluate.temperature), "random": RandomAgent(), "oracle": OracleAgent()}
-    found = {}
-    for name, agent in agents.items():
-        found[name], _ = await evaluate_panel(
-            scenario,
-            scenario.panel(config.evaluate.final_split),
-            agent,
-            agent_name=name,
-            horizon=config.evaluate.horizon,
-            seed=config.evaluate.seed,
-            limits=limits_of(config.rollout),
-        )
-    await parts.engine.close()
+    narrowing = ("levels", "categories", "depths")
+    options = {key: value for key, value in history.config.env.options.items() if key not in narrowing}
+    found = await evaluate_checkpoint(history, "last", options=options, baselines=True)
     return {"seed": seed, **{name: evaluation.to_json() for name, evaluation in found.items()}}
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
-from sojourn.envs.catalog import load_scenario
+from sojourn.envs.catalog import SHIPPED, load_scenario
 from sojourn.envs.contract import (
     ContractViolation,
     EnvContract,
@@ -18,7 +20,10 @@ from sojourn.envs.contract import (
 from sojourn.envs.protocol import Scenario
 from sojourn.envs.textcraft import TextCraft
 from sojourn.envs.textcraft.env import TextCraftEnv
-from sojourn.types import StepResult
+from sojourn.policy.scripted import OracleAgent
+from sojourn.rollout.collector import EpisodeSpec, run_episodes
+from sojourn.rollout.episode import EpisodeLimits
+from sojourn.types import StepResult, StopReason
 
 
 class TestTextCraft(EnvContract):
@@ -52,6 +57,15 @@ class TestSciWorld(EnvContract):
     def make_scenario(self) -> Scenario:
         # every listed command is tried in an episode of its own: a few verbs are enough
         return load_scenario("sciworld", {"listed_verbs": ["go", "open", "pick up", "look around"]})
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_every_shipped_environment_is_solved_by_its_oracle(name: str) -> None:
+    scenario = load_scenario(name)
+    specs = [EpisodeSpec(task=scenario.panel("test").tasks[0], seed=0, session_id="0")]
+    (outcome,) = asyncio.run(run_episodes(scenario, OracleAgent(), specs, horizon=200, limits=EpisodeLimits()))
+    assert outcome.trajectory is not None
+    assert (outcome.trajectory.stop_reason, outcome.trajectory.is_success) == (StopReason.TERMINATED, True)
 
 
 @pytest.mark.slow

@@ -1,8 +1,6 @@
 """The light commands, run on the toy environment: envs, play, evaluate, plot, report, doctor."""
 
 import json
-import os
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -165,12 +163,3 @@ def test_a_module_in_the_current_folder_is_found(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("sys.path", list(sys.path))
     assert main(["play", "--env", "my_own_env:Buttons", "--agent", "oracle"]) == 0
-
-
-def test_a_reader_that_leaves_is_no_error() -> None:
-    command = f"{sys.executable} -m sojourn.cli envs | true"
-    env = {key: value for key, value in os.environ.items() if key != "PYTHONUNBUFFERED"}
-    done = subprocess.run(
-        ["bash", "-o", "pipefail", "-c", command], capture_output=True, text=True, check=False, env=env
-    )
-    assert (done.returncode, done.stderr) == (0, "")

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -47,15 +44,6 @@ def test_numbers_are_digits_and_phrases_are_words():
     assert len(TOKENIZER.encode("137")) == 3
     words = [TOKENIZER.decode([i]) for i in range(len(TOKENIZER)) if i not in TOKENIZER.all_special_ids]
     assert not [word for word in words if len(word.split()) > 1 or sum(map(str.isdigit, word)) > 1]
-
-
-def test_texts_give_the_same_tokenizer_in_another_process():
-    code = (
-        "from sojourn.policy.base_tokenizer import train_base_tokenizer as t\n"
-        f"print(t({TEXTS!r}, 640).backend_tokenizer.to_str())"
-    )
-    other = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
-    assert other.strip() == TOKENIZER.backend_tokenizer.to_str()
 
 
 def test_saved_and_loaded_it_is_equal(tmp_path):

@@ -19,7 +19,8 @@ def text_of(path: Path) -> str:
     return report_text(read_history(path))
 
 
-def test_the_report_holds_what_a_reader_needs(tmp_path: Path) -> None:
+def test_the_report_holds_what_a_reader_needs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.argv", ["anywhere/sojourn", "train", "toy.toml"])
     run = write_run(tmp_path / "toy")
     text = write_report(run).read_text()
     for part in (
@@ -36,7 +37,7 @@ def test_the_report_holds_what_a_reader_needs(tmp_path: Path) -> None:
         "Peak memory of the process 812 MiB",
         "24 of 384 training episodes failed (env_error 24, sampler_error 0, timeout 0)",
         "one run with one seed",
-        "```\nsojourn ",
+        "```\nsojourn train toy.toml\n",
         "torch ",
     ):
         assert part in text, part

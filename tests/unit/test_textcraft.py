@@ -257,18 +257,6 @@ def test_fault_e_the_output_count_must_be_the_recipes() -> None:
 # --- the expert ------------------------------------------------------------------------------------
 
 
-def test_the_oracle_solves_all_544_goals_with_admissible_commands() -> None:
-    turns: dict[str, list[int]] = {}
-    for split in SCENARIO.splits:
-        for task in SCENARIO.tasks(split):
-            num_turns, return_ = solve(SCENARIO, task)
-            assert return_ == 1
-            turns.setdefault(task.category or "", []).append(num_turns)
-    assert sum(map(len, turns.values())) == 544
-    means = [sum(turns[f"Depth {d}"]) / len(turns[f"Depth {d}"]) for d in (1, 2, 3, 4)]
-    assert [round(mean) for mean in means] == [2, 7, 14, 24]
-
-
 def test_gathering_in_bulk_is_shorter() -> None:
     task = _task("chest")
     assert solve(SCENARIO, task, bulk=True) == (4, 1)

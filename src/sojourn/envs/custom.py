@@ -14,9 +14,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum, auto
 from types import MappingProxyType
-from typing import Protocol, cast, overload
+from typing import Protocol, cast
 
 from sojourn.envs.protocol import Env, Oracle, Panel
+from sojourn.envs.task_list import TaskList
 from sojourn.errors import ConfigError, DataError, EnvError, unknown_name
 from sojourn.types import StepResult, Task
 
@@ -57,26 +58,6 @@ class Knows(Game, Protocol):
 
     def expert(self) -> str | None:
         """The next command of a plan that solves the task; None when there is none."""
-
-
-class TaskList(Sequence[Task]):
-    """Tasks made when asked for: one for each of `keys`, by `make`."""
-
-    def __init__(self, keys: Sequence[int] | Sequence[str], make: Callable[[int | str], Task]) -> None:
-        self._keys = keys
-        self._make = make
-
-    def __len__(self) -> int:
-        return len(self._keys)
-
-    @overload
-    def __getitem__(self, index: int) -> Task: ...
-    @overload
-    def __getitem__(self, index: slice) -> Sequence[Task]: ...
-    def __getitem__(self, index: int | slice) -> Task | Sequence[Task]:
-        if isinstance(index, slice):
-            return tuple(self._make(key) for key in self._keys[index])
-        return self._make(self._keys[index])
 
 
 class _State(Enum):
@@ -195,7 +176,8 @@ class CustomScenario:
         """All tasks of a split, in the order given."""
         if split not in self.seeds:
             raise unknown_name("split", split, self.seeds)
-        return TaskList(self.seeds[split], lambda key: self._task(key, split))
+        keys: Sequence[int | str] = self.seeds[split]
+        return TaskList(keys, lambda key: self._task(key, split))
 
     def _task(self, key: int | str, split: str) -> Task:
         seed = key if isinstance(key, int) else 0

@@ -13,8 +13,8 @@ from collections.abc import Callable, Mapping, Sequence
 from enum import Enum, auto
 from typing import Any
 
-from sojourn.envs.custom import TaskList
 from sojourn.envs.protocol import Env, Oracle, Panel
+from sojourn.envs.task_list import TaskList
 from sojourn.errors import ConfigError, DataError, EnvError, MissingDependencyError, unknown_name
 from sojourn.service.agentgym_ids import split_ids
 from sojourn.service.agentgym_wires import WIRES, Listing, Pay, Wire
@@ -105,7 +105,7 @@ class AgentGymScenario:
         """The split's tasks in the order of its list."""
         if split not in self._ids:
             raise unknown_name("split", split, self._ids)
-        return TaskList(self._ids[split], lambda number: self._task(int(number), split))
+        return TaskList(self._ids[split], lambda number: self._task(number, split))
 
     def _task(self, number: int, split: str) -> Task:
         return Task(env_id=self.env_id, task_id=f"{self._name}_{number}", split=split, seed=number)

@@ -10,8 +10,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import time
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -23,6 +22,7 @@ from pydantic import BaseModel, Field
 from sojourn.errors import ConfigError, DataError
 from sojourn.service.agentgym_tasks import NUMBERINGS, Numbering
 from sojourn.service.episodes import EpisodeTable
+from sojourn.service.lifespan import lifespan
 from sojourn.service.metrics import CONTENT_TYPE, Metrics
 from sojourn.service.served import Served
 from sojourn.service.wire import Code, ServiceError, StepAnswer
@@ -180,18 +180,12 @@ def make_agentgym_app(served: Mapping[str, Served], table: EpisodeTable, metrics
     """The ASGI application for the one environment that is served."""
     ((name, one),) = served.items()
     slots = Slots(one, table, NUMBERINGS[name])
-
-    @asynccontextmanager
-    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        reaper = asyncio.create_task(table.run_reaper())
-        try:
-            yield
-        finally:
-            reaper.cancel()
-            await table.close_all()
-            await one.host.close()
-
-    app = FastAPI(title=f"Sojourn's {name} on AgentGym's wire", lifespan=lifespan, docs_url=None, redoc_url=None)
+    app = FastAPI(
+        title=f"Sojourn's {name} on AgentGym's wire",
+        lifespan=lifespan(served, table),
+        docs_url=None,
+        redoc_url=None,
+    )
     _add_routes(app, slots, name, metrics)
     _add_error_handlers(app)
     return app

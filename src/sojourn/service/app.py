@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 import hmac
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, MutableMapping
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import Annotated, Any
 
 from fastapi import FastAPI, Path, Query, Request, Response
@@ -14,6 +13,7 @@ from fastapi.exceptions import RequestValidationError
 
 import sojourn
 from sojourn.service.episodes import Answer, EpisodeTable
+from sojourn.service.lifespan import lifespan
 from sojourn.service.metrics import CONTENT_TYPE, Metrics
 from sojourn.service.served import Served
 from sojourn.service.wire import (
@@ -168,22 +168,11 @@ def _entry_json(entry: _Entry) -> bytes:
 
 def make_app(served: Mapping[str, Served], table: EpisodeTable, metrics: Metrics) -> FastAPI:
     """The ASGI application; its lifespan runs the reaper and ends the environments' processes."""
-
-    @asynccontextmanager
-    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        reaper = asyncio.create_task(table.run_reaper())
-        try:
-            yield
-        finally:
-            reaper.cancel()
-            await table.close_all()
-            await asyncio.gather(*(one.host.close() for one in served.values()))
-
     app = FastAPI(
         title="Sojourn environment service",
         version=f"{PROTOCOL_VERSION}",
         description="Episodes of text environments over HTTP. An answer with status 2xx never holds an error.",
-        lifespan=lifespan,
+        lifespan=lifespan(served, table),
         responses=_errors(Code.BAD_REQUEST, Code.UNAUTHORIZED, Code.BODY_TOO_LARGE),
         # what is not needed to play, but to look at the service, is not worth an unknown page from elsewhere
         docs_url=None,

@@ -10,8 +10,8 @@ import itertools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sojourn.envs.custom import TaskList
 from sojourn.envs.protocol import Env, Oracle, Panel
+from sojourn.envs.task_list import TaskList
 from sojourn.errors import ConfigError, DataError, MissingDependencyError, unknown_name
 from sojourn.service.openenv_text import ActionText, action_text, observation_text
 from sojourn.types import Task
@@ -113,7 +113,7 @@ class OpenEnvScenario:
         if split not in self._splits:
             raise unknown_name("split", split, self._splits)
         theirs, numbers = self._splits[split]
-        return TaskList(numbers, lambda number: self._task(theirs, int(number), split))
+        return TaskList(numbers, lambda number: self._task(theirs, number, split))
 
     def _task(self, theirs: str, number: int, split: str) -> Task:
         return Task(env_id=self.env_id, task_id=f"{theirs}-{number}", split=split, seed=number)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import overload
 
 from sojourn.envs.babyai import agentgym_style, default_style
 from sojourn.envs.babyai.env import STYLES, BabyAIEnv, RewardName, StyleName
 from sojourn.envs.babyai.levels import NUM_LEVELS, Level, select_levels
 from sojourn.envs.babyai.oracle import BabyAIOracle
 from sojourn.envs.protocol import Env, Oracle, Panel
+from sojourn.envs.task_list import TaskList
 from sojourn.errors import ConfigError, unknown_name
 from sojourn.types import Task
 
@@ -24,41 +24,6 @@ _INSTRUCTIONS = {
     "reminder": default_style.INSTRUCTIONS,
     "agentgym": agentgym_style.INSTRUCTIONS,
 }
-
-
-class SeedTasks(Sequence[Task]):
-    """The tasks of some levels for a range of seeds, made when asked for: all levels of a seed, then the next seed."""
-
-    def __init__(self, *, env_id: str, split: str, levels: Sequence[Level], seeds: range) -> None:
-        self._env_id = env_id
-        self._split = split
-        self._levels = tuple(levels)
-        self._seeds = seeds
-
-    def __len__(self) -> int:
-        return len(self._seeds) * len(self._levels)
-
-    @overload
-    def __getitem__(self, index: int) -> Task: ...
-    @overload
-    def __getitem__(self, index: slice) -> Sequence[Task]: ...
-    def __getitem__(self, index: int | slice) -> Task | Sequence[Task]:
-        if isinstance(index, slice):
-            return tuple(self._task(i) for i in range(*index.indices(len(self))))
-        if not -len(self) <= index < len(self):
-            raise IndexError(f"task {index} of {len(self)}")
-        return self._task(index % len(self))
-
-    def _task(self, index: int) -> Task:
-        level = self._levels[index % len(self._levels)]
-        seed = self._seeds[index // len(self._levels)]
-        return Task(
-            env_id=self._env_id,
-            task_id=str(seed * NUM_LEVELS + level.number - 1),
-            split=self._split,
-            seed=seed,
-            category=level.category,
-        )
 
 
 class BabyAI:
@@ -118,10 +83,21 @@ class BabyAI:
         return tuple(SEEDS)
 
     def tasks(self, split: str) -> Sequence[Task]:
-        """All tasks of a split, seed by seed, each with the levels in their order."""
+        """All tasks of a split, made when looked at: all levels of a seed in their order, then the next seed."""
         if split not in SEEDS:
             raise unknown_name("BabyAI split", split, SEEDS)
-        return SeedTasks(env_id=self._env_id, split=split, levels=self._levels, seeds=SEEDS[split])
+        return TaskList(range(len(SEEDS[split]) * len(self._levels)), lambda index: self._task(index, split))
+
+    def _task(self, index: int, split: str) -> Task:
+        level = self._levels[index % len(self._levels)]
+        seed = SEEDS[split][index // len(self._levels)]
+        return Task(
+            env_id=self._env_id,
+            task_id=str(seed * NUM_LEVELS + level.number - 1),
+            split=split,
+            seed=seed,
+            category=level.category,
+        )
 
     def panel(self, split: str) -> Panel:
         """The first seeds of every level: five, or as many as make up a hundred tasks when the levels are few."""

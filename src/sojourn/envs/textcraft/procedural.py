@@ -8,9 +8,9 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 from functools import cache
-from typing import overload
 
 from sojourn.envs.protocol import Panel
+from sojourn.envs.task_list import TaskList
 from sojourn.envs.textcraft.base import CATEGORY, SPLITS, TextCraftScenario
 from sojourn.envs.textcraft.world import Ingredient, Recipe, World
 from sojourn.errors import ConfigError, DataError, unknown_name
@@ -63,7 +63,11 @@ class ProceduralTextCraft(TextCraftScenario):
         """A million for training, ten thousand for each of the others; made when looked at."""
         if split not in SPLITS:
             raise unknown_name("split", split, SPLITS)
-        return _Tasks(self.env_id, split, _SEEDS[split], self._depths)
+        return TaskList(_SEEDS[split], lambda seed: self._task(seed, split))
+
+    def _task(self, seed: int, split: str) -> Task:
+        category = CATEGORY.format(_depth(seed, self._depths))
+        return Task(env_id=self.env_id, task_id=_task_id(seed), split=split, seed=seed, category=category)
 
     def panel(self, split: str) -> Panel:
         """The first hundred tasks of the split, which cycle through the depths."""
@@ -108,30 +112,6 @@ def item_names(seed: int) -> tuple[str, ...]:
         syllables = (rng.choice("bdfgklmnprstvz") + rng.choice("aeiou") for _ in range(rng.randint(2, 3)))
         names["".join(syllables) + rng.choice(("", "", "l", "m", "n", "r", "s"))] = None
     return tuple(names)
-
-
-class _Tasks(Sequence[Task]):
-    """Tasks made when looked at; a slice is one too."""
-
-    def __init__(self, env_id: str, split: str, seeds: range, depths: range) -> None:
-        self._env_id = env_id
-        self._split = split
-        self._seeds = seeds
-        self._depths = depths
-
-    def __len__(self) -> int:
-        return len(self._seeds)
-
-    @overload
-    def __getitem__(self, index: int) -> Task: ...
-    @overload
-    def __getitem__(self, index: slice) -> Sequence[Task]: ...
-    def __getitem__(self, index: int | slice) -> Task | Sequence[Task]:
-        if isinstance(index, slice):
-            return _Tasks(self._env_id, self._split, self._seeds[index], self._depths)
-        seed = self._seeds[index]
-        category = CATEGORY.format(_depth(seed, self._depths))
-        return Task(env_id=self._env_id, task_id=_task_id(seed), split=self._split, seed=seed, category=category)
 
 
 def _task_id(seed: int) -> str:
