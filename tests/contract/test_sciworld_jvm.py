@@ -454,7 +454,7 @@ def test_no_jvm_outlives_its_parent_and_none_dies_of_ctrl_c_before_it(number: si
         os.killpg(parent.pid, signal.SIGINT)  # as the terminal does it: to the whole process group
     else:
         parent.kill()
-    said, _ = parent.communicate(timeout=30)
+    said, _ = parent.communicate(timeout=120)
     assert ("This room" in said) == (number is signal.SIGINT)
     wait_until(lambda: not is_running(pid))
 
