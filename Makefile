@@ -25,7 +25,7 @@ test: $(VENV)/.ready-test $(OPENENV)  ## set up and pass all tests
 	$(BIN)/lint-imports
 	$(BIN)/pytest $(PARALLEL) tests/unit
 	SOJOURN_OPENENV_PYTHON=$(VENV)/openenv/bin/python $(BIN)/pytest $(PARALLEL) tests/contract
-	$(BIN)/pytest $(PARALLEL) tests/golden tests/e2e
+	$(BIN)/pytest tests/golden tests/e2e
 
 setup: $(VENV)/.ready
 setup-test: $(VENV)/.ready-test $(OPENENV)
