@@ -1,0 +1,1 @@
+"""The sites: WSGI applications over one in-memory SQLite database per episode."""

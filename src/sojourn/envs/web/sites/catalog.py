@@ -1,0 +1,9 @@
+"""The sites, in the order in which their schemas and data are made."""
+
+from __future__ import annotations
+
+from sojourn.envs.web.sites.framework import Site
+from sojourn.envs.web.sites.shop.site import SITE as SHOP
+
+SITES: tuple[Site, ...] = (SHOP,)
+"""Every site; a later one may refer to the tables of an earlier one."""

@@ -1,0 +1,1 @@
+"""The shop: a catalogue, carts, orders and accounts."""

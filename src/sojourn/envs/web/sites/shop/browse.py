@@ -1,0 +1,158 @@
+"""Finding products: home, categories, search, and the page of a product."""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import dataclass, field
+from typing import Any
+
+from sojourn.envs.web.sites.framework import Context, Entry, NotFound, Reply, Routes
+from sojourn.envs.web.sites.shop.queries import PRODUCT_COLUMNS, like, page_of, product_by_slug, where
+
+routes = Routes()
+PER_PAGE = 12
+SORTS = {
+    "position": ("Position", "p.id"),
+    "name": ("Product name", "p.name"),
+    "price": ("Price", "p.price_cents"),
+    "rating": ("Rating", "coalesce(mean_stars, 0)"),
+}
+"""Orders of a listing: what the query says -> label and SQL."""
+DIRECTIONS = (("asc", "Ascending"), ("desc", "Descending"))
+
+
+@dataclass(kw_only=True)
+class _Filter:
+    """Conditions on products, with the values they are bound to."""
+
+    clauses: list[str] = field(default_factory=lambda: ["p.is_enabled"])
+    values: list[Any] = field(default_factory=list)
+
+    def add(self, clause: str, *values: Any) -> None:
+        self.clauses.append(clause)
+        self.values += values
+
+
+@routes.get("/")
+def home(ctx: Context) -> Reply:
+    """Departments with their categories, and what sells best."""
+    rows = ctx.db.execute(
+        "SELECT d.slug AS department_slug, d.name AS department, c.slug, c.name FROM shop_category c"
+        " JOIN shop_category d ON d.id = c.parent_id ORDER BY d.position, c.position"
+    ).fetchall()
+    best = ctx.db.execute(
+        f"SELECT {PRODUCT_COLUMNS} FROM shop_product p WHERE p.is_enabled AND p.id IN"
+        " (SELECT product_id FROM shop_order_line GROUP BY product_id ORDER BY sum(quantity) DESC, product_id LIMIT 6)"
+        " ORDER BY p.name"
+    ).fetchall()
+    return ctx.render("home.html", rows=rows, best=best)
+
+
+@routes.get("/category/<slug>")
+def category(ctx: Context, slug: str) -> Reply:
+    """The products of a category, or of a department's categories together."""
+    row = ctx.db.execute("SELECT * FROM shop_category WHERE slug = ?", (slug,)).fetchone()
+    if row is None:
+        raise NotFound("There is no such category.")
+    parent = ctx.db.execute("SELECT slug, name FROM shop_category WHERE id = ?", (row["parent_id"],)).fetchone()
+    children = ctx.db.execute(
+        "SELECT slug, name FROM shop_category WHERE parent_id = ? ORDER BY position", (row["id"],)
+    ).fetchall()
+    wanted = _Filter()
+    wanted.add("p.category_id IN (SELECT id FROM shop_category WHERE id = ? OR parent_id = ?)", row["id"], row["id"])
+    return _listing(ctx, "category.html", wanted, category=row, parent=parent, children=children)
+
+
+@routes.get("/search")
+def search(ctx: Context) -> Reply:
+    """Products whose name, brand, number or description holds every word."""
+    words = ctx.query.get("q")[:200]
+    if not words:
+        return ctx.render("search_form.html", words="")
+    wanted = _Filter()
+    for word in words.split()[:10]:
+        pattern = like(word)
+        wanted.add(
+            "(p.name LIKE ? ESCAPE '\\' OR p.description LIKE ? ESCAPE '\\' OR p.sku LIKE ? ESCAPE '\\')",
+            *(pattern, pattern, pattern),
+        )
+    return _listing(ctx, "search.html", wanted, words=words)
+
+
+def _listing(ctx: Context, template: str, wanted: _Filter, **values: Any) -> Reply:
+    brands = ctx.db.execute(
+        f"SELECT DISTINCT p.brand FROM shop_product p {where(wanted.clauses)} ORDER BY p.brand", wanted.values
+    ).fetchall()
+    low, high = ctx.query.cents("price_from"), ctx.query.cents("price_to")
+    if brand := ctx.query.get("brand"):
+        wanted.add("p.brand = ?", brand)
+    if low is not None:
+        wanted.add("p.price_cents >= ?", low)
+    if high is not None:
+        wanted.add("p.price_cents <= ?", high)
+    total = ctx.db.execute(f"SELECT count(*) FROM shop_product p {where(wanted.clauses)}", wanted.values).fetchone()[0]
+    paging = page_of(ctx, total, PER_PAGE)
+    sort = ctx.query.choice("sort", tuple(SORTS), "position")
+    direction = ctx.query.choice("dir", ("asc", "desc"), "asc")
+    products = ctx.db.execute(
+        f"SELECT {PRODUCT_COLUMNS} FROM shop_product p {where(wanted.clauses)}"
+        f" ORDER BY {SORTS[sort][1]} {direction}, p.id LIMIT ? OFFSET ?",
+        (*wanted.values, PER_PAGE, paging.offset),
+    ).fetchall()
+    return ctx.render(
+        template,
+        products=products,
+        paging=paging,
+        brands=[row["brand"] for row in brands],
+        sort=sort,
+        direction=direction,
+        sorts=[(key, label) for key, (label, _) in SORTS.items()],
+        directions=DIRECTIONS,
+        **values,
+    )
+
+
+@routes.get("/product/<slug>")
+def product(ctx: Context, slug: str) -> Reply:
+    """One product with its details, its approved reviews and the form for a new one."""
+    return product_page(ctx, product_by_slug(ctx.db, slug), Entry(ctx.form))
+
+
+def product_page(ctx: Context, row: sqlite3.Row, entry: Entry) -> Reply:
+    """The page of a product; `entry` holds what was wrong with a review that was sent."""
+    trail = ctx.db.execute(
+        "SELECT c.slug, c.name, d.slug AS department_slug, d.name AS department FROM shop_category c"
+        " JOIN shop_category d ON d.id = c.parent_id WHERE c.id = ?",
+        (row["category_id"],),
+    ).fetchone()
+    attributes = ctx.db.execute(
+        "SELECT name, value FROM shop_attribute WHERE product_id = ? ORDER BY name", (row["id"],)
+    ).fetchall()
+    reviews = ctx.db.execute(
+        "SELECT nickname, title, text, stars, created_at FROM shop_review WHERE product_id = ? AND status = 'approved'"
+        " ORDER BY created_at DESC, id DESC",
+        (row["id"],),
+    ).fetchall()
+    status = 422 if entry.errors else 200
+    return ctx.render(
+        "product.html", status=status, product=row, trail=trail, attributes=attributes, reviews=reviews, entry=entry
+    )
+
+
+@routes.post("/product/<slug>/review")
+def review(ctx: Context, slug: str) -> Reply:
+    """A new review; the back office approves it before it shows."""
+    row = product_by_slug(ctx.db, slug)
+    entry = Entry(ctx.form)
+    stars = entry.integer("stars", "Rating", low=1, high=5)
+    nickname = entry.text("nickname", "Nickname", max_length=60)
+    title = entry.text("title", "Summary", max_length=120)
+    text = entry.text("text", "Review", max_length=2000)
+    if entry.errors:
+        return product_page(ctx, row, entry)
+    ctx.db.execute(
+        "INSERT INTO shop_review (product_id, customer_id, nickname, title, text, stars, status, created_at)"
+        " VALUES (?, ?, ?, ?, ?, ?, 'pending', ?)",
+        (row["id"], ctx.user["id"] if ctx.user is not None else None, nickname, title, text, stars, ctx.now),
+    )
+    return ctx.redirect(f"/product/{slug}", "You submitted your review for moderation.")

@@ -1,0 +1,28 @@
+"""The shop as a site."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from sojourn.envs.web.sites.framework import Accounts, Context, Site
+from sojourn.envs.web.sites.shop import browse
+from sojourn.envs.web.sites.shop.generate import generate
+from sojourn.envs.web.sites.shop.queries import cart_count, departments, footer_pages
+
+
+def _frame(ctx: Context) -> Mapping[str, Any]:
+    return {"departments": departments(ctx.db), "pages_of_footer": footer_pages(ctx.db), "cart_count": cart_count(ctx)}
+
+
+SITE = Site(
+    "shop",
+    title="One Stop Market",
+    folder=Path(__file__).parent,
+    generate=generate,
+    accounts=Accounts(table="shop_customer", login="email"),
+    log_in_path="/account/login",
+    parts=(browse.routes,),
+    frame=_frame,
+)
