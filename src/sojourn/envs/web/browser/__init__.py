@@ -1,0 +1,1 @@
+"""Browsers: one interface, two back ends."""

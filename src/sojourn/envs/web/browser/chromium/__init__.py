@@ -1,0 +1,1 @@
+"""A real browser: one Chromium for all episodes of the process, a context each."""

@@ -1,0 +1,458 @@
+"""The accessibility tree of a parsed page, node for node as Chromium's, for the elements that the sites use.
+
+Elements that never show in the laid-out tree (paragraphs, lists, plain boxes without a name) make no node.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from sojourn.envs.web.browser.text.document import (
+    BUTTON_TYPES,
+    Document,
+    Element,
+    chosen_options,
+    is_checked,
+    is_disabled,
+    is_menu,
+    kind_of,
+    option_text,
+    value_of,
+)
+from sojourn.envs.web.browser.text.names import (
+    button_text,
+    content,
+    content_name,
+    control_name,
+    image_name,
+    is_hidden,
+    is_layout,
+    is_redundant,
+    shown_value,
+    squeezed,
+    stated_name,
+    ticked_by,
+)
+from sojourn.envs.web.tree import Node, Property, words
+
+Handler = Callable[["Builder", Element, list[Node]], None]
+
+_REQUIRED = {False: ("required", "False"), True: ("required", "True")}
+_CHECKED = {False: ("checked", "false"), True: ("checked", "true")}
+_SELECTED = {False: ("selected", "False"), True: ("selected", "True")}
+_EXPANDED = {False: ("expanded", "False"), True: ("expanded", "True")}
+_DISABLED = ("disabled", "True")
+_FOCUSED = ("focused", "True")
+_MENU = ("hasPopup", "menu")
+_LISTED = (("autocomplete", "list"), ("hasPopup", "listbox"))
+_HEADER = (_REQUIRED[False],)
+_LIVE: Mapping[str, tuple[Property, ...]] = {
+    kind: (("live", live), ("atomic", atomic), ("relevant", "additions text"))
+    for kind, live, atomic in (("alert", "assertive", "True"), ("status", "polite", "True"))
+}
+_VALUE_ROLES: Mapping[str, str] = {"date": "Date", "time": "InputTime", "color": "ColorWell"}
+_SECTIONING = frozenset({"article", "aside", "main", "nav", "section"})
+_NAMED_FROM_CONTENT = frozenset({"button", "link", "heading", "tab", "menuitem", "option", "cell", "checkbox", "radio"})
+
+
+class Builder:
+    """Makes the nodes of one document."""
+
+    def __init__(self, document: Document) -> None:
+        self.document = document
+        self.focus = document.focus
+
+    def root(self) -> Node:
+        """The node of the whole page."""
+        children: list[Node] = []
+        element = self.document.root
+        if element is not None:
+            body = element.find("body")
+            self.inside(element if body is None else body, children)
+        return Node(role="RootWebArea", name=self.document.title, properties=(_FOCUSED,), children=children)
+
+    def inside(self, element: Element, out: list[Node]) -> None:
+        """Append the nodes of what an element holds."""
+        text = element.text
+        if text and not text.isspace():
+            out.append(Node(role="StaticText", name=text, ref=element))
+        for child in element:
+            tag = child.tag
+            handler = _HANDLERS.get(tag)
+            if handler is None:  # an element that only its text and its children show of
+                if isinstance(tag, str):
+                    self.plain(child, out)
+            elif handler is not _skip and not (child.attrib and is_hidden(child)):
+                handler(self, child, out) if "role" not in child.attrib else self.with_role(child, handler, out)
+            text = child.tail
+            if text and not text.isspace():
+                out.append(Node(role="StaticText", name=text, ref=element))
+
+    def plain(self, element: Element, out: list[Node]) -> None:
+        """An element without a role of its own: a node only if it has a name or a role by attribute."""
+        attributes = element.attrib
+        if len(attributes):
+            if is_hidden(element):
+                return
+            if "role" in attributes:
+                self.with_role(element, Builder.plain_named, out)
+                return
+            if "aria-label" in attributes or "aria-labelledby" in attributes:
+                self.plain_named(element, out)
+                return
+        self.inside(element, out)
+
+    def plain_named(self, element: Element, out: list[Node]) -> None:
+        """A box or list that has a name."""
+        self.add(element, _PLAIN_ROLES.get(element.tag, "generic"), stated_name(self.document, element), (), out)
+
+    def with_role(self, element: Element, handler: Handler, out: list[Node]) -> None:
+        """An element whose role an attribute states."""
+        role = element.get("role", "").split(" ")[0]
+        if role in ("presentation", "none", ""):
+            self.inside(element, out)
+            return
+        if _OWN_ROLES.get(element.tag) == role:  # says what it is anyway
+            handler(self, element, out)
+            return
+        is_named = role in _NAMED_FROM_CONTENT
+        name = content_name(self.document, element) if is_named else stated_name(self.document, element)
+        self.add(element, "image" if role == "img" else role, name, _LIVE.get(role, ()), out)
+
+    def add(self, element: Element, role: str, name: str, properties: tuple[Property, ...], out: list[Node]) -> Node:
+        """A node with what the element holds as its children."""
+        if element is self.focus:
+            properties = (_FOCUSED, *properties)
+        node = Node(role=role, name=name, properties=properties, ref=element)
+        self.inside(element, node.children)
+        out.append(node)
+        return node
+
+
+def _skip(builder: Builder, element: Element, out: list[Node]) -> None:
+    """An element that is not shown."""
+
+
+def _structure(role: str) -> Handler:
+    def handle(builder: Builder, element: Element, out: list[Node]) -> None:
+        name = stated_name(builder.document, element) if len(element.attrib) else ""
+        builder.add(element, role, name, (), out)
+
+    return handle
+
+
+def _from_content(role: str) -> Handler:
+    def handle(builder: Builder, element: Element, out: list[Node]) -> None:
+        builder.add(element, role, content_name(builder.document, element), (), out)
+
+    return handle
+
+
+def _link(builder: Builder, element: Element, out: list[Node]) -> None:
+    if "href" not in element.attrib:
+        builder.plain(element, out)
+        return
+    builder.add(element, "link", content_name(builder.document, element), _aria(element), out)
+
+
+def _image(builder: Builder, element: Element, out: list[Node]) -> None:
+    if element.get("alt") != "":
+        name = image_name(builder.document, element)
+        out.append(Node(role="image", name=name, ref=element))
+
+
+def _section(builder: Builder, element: Element, out: list[Node]) -> None:
+    name = stated_name(builder.document, element) if len(element.attrib) else ""
+    if name:
+        builder.add(element, "region", name, (), out)
+    else:
+        builder.inside(element, out)
+
+
+def _footer(builder: Builder, element: Element, out: list[Node]) -> None:
+    if any(ancestor.tag in _SECTIONING for ancestor in element.iterancestors()):
+        builder.plain(element, out)
+    else:
+        _structure("contentinfo")(builder, element, out)
+
+
+def _separator(builder: Builder, element: Element, out: list[Node]) -> None:
+    out.append(Node(role="separator", properties=(("orientation", "horizontal"),), ref=element))
+
+
+def _fieldset(builder: Builder, element: Element, out: list[Node]) -> None:
+    legend = element.find("legend")
+    name = stated_name(builder.document, element) or ("" if legend is None else content(builder.document, legend))
+    builder.add(element, "group", name, (), out)
+
+
+def _abbreviation(builder: Builder, element: Element, out: list[Node]) -> None:
+    builder.add(element, "Abbr", stated_name(builder.document, element) or squeezed(element.get("title", "")), (), out)
+
+
+def _details(builder: Builder, element: Element, out: list[Node]) -> None:
+    if "open" in element.attrib:
+        builder.inside(element, out)
+        return
+    summary = element.find("summary")
+    if summary is not None:
+        _summary(builder, summary, out)
+
+
+def _summary(builder: Builder, element: Element, out: list[Node]) -> None:
+    parent = element.getparent()
+    is_open = parent is not None and "open" in parent.attrib
+    name = content_name(builder.document, element)
+    builder.add(element, "DisclosureTriangle", name, (_EXPANDED[is_open],), out)
+
+
+# ------------------------------------------------------------------------------------------------------------ tables
+
+
+def _table(builder: Builder, element: Element, out: list[Node]) -> None:
+    caption = element.find("caption")
+    name = stated_name(builder.document, element)
+    if is_layout(element):
+        builder.add(element, "LayoutTable", name, (), out)
+        return
+    if not name and caption is not None:
+        name = content(builder.document, caption)
+    builder.add(element, "table", name, (), out)
+
+
+def _in_layout(element: Element) -> bool:
+    table = next(element.iterancestors("table"), None)
+    return table is None or is_layout(table)
+
+
+def _row(builder: Builder, element: Element, out: list[Node]) -> None:
+    if _in_layout(element):
+        builder.inside(element, out)
+    else:
+        name = stated_name(builder.document, element) if len(element.attrib) else ""
+        cells: list[Node] = []
+        builder.inside(element, cells)
+        out.append(Node(role="row", name=name, children=cells, ref=element))
+
+
+def _cell(builder: Builder, element: Element, out: list[Node]) -> None:
+    role = "LayoutTableCell" if _in_layout(element) else "cell"
+    builder.add(element, role, content_name(builder.document, element), (), out)
+
+
+def _header_cell(builder: Builder, element: Element, out: list[Node]) -> None:
+    name = content_name(builder.document, element)
+    if _in_layout(element):
+        builder.add(element, "LayoutTableCell", name, (), out)
+        return
+    scope = element.get("scope", "").lower()
+    if scope in ("row", "rowgroup"):
+        is_row = True
+    elif scope in ("col", "colgroup"):
+        is_row = False
+    else:
+        beside = (element.getprevious(), element.getnext())
+        is_row = any(cell is not None and cell.tag == "td" for cell in beside)
+    builder.add(element, "rowheader" if is_row else "columnheader", name, _HEADER, out)
+
+
+# ---------------------------------------------------------------------------------------------------------- controls
+
+
+def _label(builder: Builder, element: Element, out: list[Node]) -> None:
+    ticked = ticked_by(builder.document, element)
+    if ticked is None:
+        builder.plain(element, out)
+    elif is_redundant(element, ticked):
+        if len(element):
+            _input(builder, ticked, out)
+    else:
+        node = Node(role="LabelText", ref=element)
+        builder.inside(element, node.children)
+        out.append(node)
+
+
+def _state(builder: Builder, element: Element, *rest: Property) -> tuple[Property, ...]:
+    """The properties that every control begins with, then `rest`."""
+    properties: tuple[Property, ...] = rest
+    if element is builder.focus:
+        properties = (_FOCUSED, *properties)
+    if is_disabled(element):
+        properties = (_DISABLED, *properties)
+    return properties
+
+
+def _aria(element: Element) -> tuple[Property, ...]:
+    """States that attributes give to a link or button."""
+    attributes = element.attrib
+    found: list[Property] = []
+    if "aria-haspopup" in attributes:
+        popup = attributes["aria-haspopup"]
+        found.append(("hasPopup", "menu" if popup == "true" else popup))
+    if attributes.get("aria-expanded") in ("true", "false"):
+        found.append(_EXPANDED[attributes["aria-expanded"] == "true"])
+    if attributes.get("aria-pressed") in ("true", "false", "mixed"):
+        found.append(("pressed", attributes["aria-pressed"]))
+    return tuple(found)
+
+
+def _button(builder: Builder, element: Element, out: list[Node]) -> None:
+    node = Node(role="button", name=control_name(builder.document, element), ref=element)
+    node.properties = _state(builder, element, *_aria(element))
+    builder.inside(element, node.children)
+    out.append(node)
+
+
+def _input(builder: Builder, element: Element, out: list[Node]) -> None:
+    kind = kind_of(element)
+    if kind == "hidden":
+        return
+    node = Node(role="textbox", name=control_name(builder.document, element), ref=element)
+    node.is_readonly = "readonly" in element.attrib
+    out.append(node)
+    required = _REQUIRED["required" in element.attrib]
+    if kind in BUTTON_TYPES or kind == "file":
+        node.role, node.properties = "button", _state(builder, element)
+        if kind != "file":
+            node.children.append(Node(role="StaticText", name=button_text(element), ref=element))
+    elif kind in ("checkbox", "radio"):
+        node.role, node.properties = kind, _state(builder, element, _CHECKED[is_checked(element)])
+    elif kind in ("number", "range"):
+        bounds = _bounds(element, *(("0", "0") if kind == "number" else ("0", "100")))
+        node.role = "spinbutton" if kind == "number" else "slider"
+        first = required if kind == "number" else ("orientation", "horizontal")
+        node.properties = _state(builder, element, first, *bounds, ("valuetext", value_of(element)))
+        if kind == "number":
+            _add_value(element, node)
+    elif kind == "search":
+        node.role, node.properties = "searchbox", _state(builder, element)
+        _add_value(element, node)
+    elif kind in ("text", "password", "email", "tel", "url"):
+        node.properties = _state(builder, element, required)
+        if "list" in element.attrib:
+            node.role = "combobox"
+            node.properties = _state(builder, element, *_LISTED, required)
+        _add_value(element, node)
+    else:
+        node.role, node.properties = _VALUE_ROLES.get(kind, "DateTime"), _state(builder, element)
+        _add_value(element, node)
+
+
+def _bounds(element: Element, low: str, high: str) -> tuple[Property, Property]:
+    return ("valuemin", _number(element.get("min"), low)), ("valuemax", _number(element.get("max"), high))
+
+
+def _number(text: str | None, default: str) -> str:
+    try:
+        return default if text is None else f"{float(text):g}"
+    except ValueError:
+        return default
+
+
+def _textarea(builder: Builder, element: Element, out: list[Node]) -> None:
+    node = Node(role="textbox", name=control_name(builder.document, element), ref=element, is_multiline=True)
+    node.is_readonly = "readonly" in element.attrib
+    node.properties = _state(builder, element, _REQUIRED["required" in element.attrib])
+    _add_value(element, node)
+    out.append(node)
+
+
+def _add_value(element: Element, field: Node) -> None:
+    """What a field shows, a text for each of its lines."""
+    for line in shown_value(element).split("\n"):
+        if line.strip():
+            field.children.append(Node(role="StaticText", name=line, ref=element))
+
+
+def _select(builder: Builder, element: Element, out: list[Node]) -> None:
+    name = control_name(builder.document, element)
+    if is_menu(element):
+        node = Node(role="combobox", name=name, ref=element)
+        node.properties = _state(builder, element, _MENU, _EXPANDED[False])
+    else:
+        many = ("multiselectable", str("multiple" in element.attrib))
+        rest = (many, ("orientation", "vertical"), _REQUIRED["required" in element.attrib])
+        node = Node(role="listbox", name=name, properties=_state(builder, element, *rest), ref=element)
+    out.append(node)
+    chosen = set(chosen_options(element))
+    for child in element:
+        if child.tag == "option":
+            node.children.append(_option(child, chosen))
+        elif child.tag == "optgroup":
+            options = [_option(option, chosen) for option in child.iter("option")]
+            group = Node(role="group", name=squeezed(child.get("label", "")), children=options)
+            node.children.append(group)
+
+
+def _option(option: Element, chosen: set[Element]) -> Node:
+    state = _DISABLED if is_disabled(option) else _SELECTED[option in chosen]
+    return Node(role="option", name=option_text(option), properties=(state,), ref=option)
+
+
+def _range_shown(role: str, low: str, high: str) -> Handler:
+    def handle(builder: Builder, element: Element, out: list[Node]) -> None:
+        properties = (*_bounds(element, low, high), ("valuetext", ""))
+        out.append(Node(role=role, name=stated_name(builder.document, element), properties=properties, ref=element))
+
+    return handle
+
+
+def _live(role: str) -> Handler:
+    def handle(builder: Builder, element: Element, out: list[Node]) -> None:
+        builder.add(element, role, stated_name(builder.document, element), _LIVE[role], out)
+
+    return handle
+
+
+_SKIPPED = words(
+    "script style template noscript head link meta base title datalist source track param svg iframe audio video "
+    "canvas object embed br rt rp"
+)
+_PLAIN_ROLES: Mapping[str, str] = {
+    "ul": "list", "ol": "list", "menu": "list", "li": "listitem", "p": "paragraph", "nav": "navigation",
+    "header": "banner", "figure": "figure",
+}  # fmt: skip
+_OWN_ROLES: Mapping[str, str] = {
+    **_PLAIN_ROLES, "main": "main", "form": "form", "table": "table", "search": "search", "button": "button",
+    "footer": "contentinfo", "aside": "complementary", "article": "article", "tr": "row", "section": "region",
+}  # fmt: skip
+_HANDLERS: Mapping[str, Handler] = {
+    **dict.fromkeys(_SKIPPED, _skip),
+    "a": _link,
+    "img": _image,
+    "button": _button,
+    "input": _input,
+    "textarea": _textarea,
+    "select": _select,
+    "label": _label,
+    "table": _table,
+    "tr": _row,
+    "td": _cell,
+    "th": _header_cell,
+    "section": _section,
+    "footer": _footer,
+    "hr": _separator,
+    "fieldset": _fieldset,
+    "abbr": _abbreviation,
+    "details": _details,
+    "summary": _summary,
+    "dt": _from_content("term"),
+    "dfn": _from_content("term"),
+    "main": _structure("main"),
+    "form": _structure("form"),
+    "article": _structure("article"),
+    "aside": _structure("complementary"),
+    "search": _structure("search"),
+    "del": _structure("deletion"),
+    "s": _structure("deletion"),
+    "ins": _structure("insertion"),
+    "output": _live("status"),
+    "progress": _range_shown("progressbar", "0", "1"),
+    "meter": _range_shown("meter", "0", "1"),
+    **{f"h{level}": _from_content("heading") for level in range(1, 7)},
+}
+
+
+def accessibility_tree(document: Document) -> Node:
+    """The nodes of a page."""
+    return Builder(document).root()

@@ -1,0 +1,133 @@
+"""Requests of the text browser: cookies for each host, redirects, and what came of it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Set
+from dataclasses import dataclass
+from html import escape
+
+from sojourn.envs.web.browser.urls import host_of, joined, without_fragment
+from sojourn.envs.web.browser.wsgi import Reply, WsgiApp, call
+
+MAX_REDIRECTS = 20
+"""As many as Chromium follows."""
+USER_AGENT = "Mozilla/5.0 (Sojourn)"
+
+_EXPIRES = re.compile(r"\b(19[0-9]{2}|2000)\b")
+_SHOWN = ("text/plain", "text/css", "application/json", "text/javascript", "text/csv")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Cookie:
+    """One cookie of one host."""
+
+    name: str
+    value: str
+    path: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Fetched:
+    """What a request led to: a page, an error in place of a page, or nothing that can be shown."""
+
+    url: str
+    html: bytes = b""
+    error: tuple[str, str] | None = None
+    """A message and a code, where no page was to be had."""
+    remark: str | None = None
+    """Why the page stays as it was, where it does."""
+
+
+class Client:
+    """Sends requests to the sites of one episode and keeps its cookies."""
+
+    def __init__(self, app: WsgiApp, hosts: Set[str]) -> None:
+        self._app = app
+        self._hosts = hosts
+        self._cookies: dict[str, dict[str, Cookie]] = {}
+
+    def set_cookies(self, host: str, header: str) -> None:
+        """Keep the cookies of a ``Cookie`` header."""
+        for pair in header.split(";"):
+            name, equals, value = pair.strip().partition("=")
+            if equals:
+                self._cookies.setdefault(host, {})[name] = Cookie(name=name, value=value, path="/")
+
+    def fetch(
+        self, url: str, *, method: str = "GET", body: bytes = b"", content_type: str = "", referrer: str = ""
+    ) -> Fetched:
+        """Request `url` and follow redirects. Raises only what the application raises."""
+        fragment = url.partition("#")[2]
+        for _ in range(MAX_REDIRECTS + 1):
+            host = host_of(url)
+            if host not in self._hosts or not url.startswith(f"http://{host}/"):
+                return _unreachable(url, host, is_known=host in self._hosts)
+            reply = call(self._app, method, url, self._headers(url, method, content_type, referrer), body)
+            self._keep_cookies(host, reply)
+            location = reply.header("location")
+            target = joined(url, location) if location and reply.status in (301, 302, 303, 307, 308) else None
+            if target is None:
+                return _shown(f"{without_fragment(url)}#{fragment}" if fragment else url, reply)
+            fragment = target.partition("#")[2] or fragment
+            url = target
+            if reply.status not in (307, 308) and method != "GET":
+                method, body, content_type = "GET", b"", ""
+        message = f"{host_of(url)} redirected you too many times."
+        return Fetched(url=url, error=(message, "ERR_TOO_MANY_REDIRECTS"))
+
+    def _headers(self, url: str, method: str, content_type: str, referrer: str) -> dict[str, str]:
+        host, path = host_of(url), "/" + without_fragment(url).partition("://")[2].partition("/")[2]
+        headers = {"User-Agent": USER_AGENT, "Accept": "text/html", "Accept-Language": "en-US"}
+        cookies = [c for c in self._cookies.get(host, {}).values() if path.startswith(c.path)]
+        if cookies:
+            headers["Cookie"] = "; ".join(f"{c.name}={c.value}" for c in cookies)
+        if referrer.startswith("http"):
+            origin = f"http://{host_of(referrer)}"
+            headers["Referer"] = without_fragment(referrer) if host_of(referrer) == host else f"{origin}/"
+            if method == "POST":
+                headers["Origin"] = origin
+        if content_type:
+            headers["Content-Type"] = content_type
+        return headers
+
+    def _keep_cookies(self, host: str, reply: Reply) -> None:
+        for name, value in reply.headers:
+            if name.lower() == "set-cookie":
+                self._keep_cookie(host, value)
+
+    def _keep_cookie(self, host: str, header: str) -> None:
+        first, *rest = (part.strip() for part in header.split(";"))
+        name, _, value = first.partition("=")
+        attributes = {key.strip().lower(): text.strip() for key, _, text in (part.partition("=") for part in rest)}
+        kept = self._cookies.setdefault(host, {})
+        max_age = attributes.get("max-age", "1")
+        is_past = max_age.startswith("-") or max_age == "0" or bool(_EXPIRES.search(attributes.get("expires", "")))
+        if is_past:
+            kept.pop(name, None)
+        else:
+            kept[name] = Cookie(name=name, value=value, path=attributes.get("path") or "/")
+
+    @property
+    def cookies(self) -> Mapping[str, Mapping[str, Cookie]]:
+        """Host -> name -> cookie."""
+        return self._cookies
+
+
+def _unreachable(url: str, host: str, *, is_known: bool) -> Fetched:
+    if not is_known:
+        return Fetched(url=url, error=(f"The server of {host} could not be found.", "ERR_NAME_NOT_RESOLVED"))
+    return Fetched(url=url, error=(f"{host} sent an invalid answer.", "ERR_SSL_PROTOCOL_ERROR"))
+
+
+def _shown(url: str, reply: Reply) -> Fetched:
+    kind = reply.header("content-type").partition(";")[0].strip().lower()
+    is_attached = reply.header("content-disposition").lower().startswith("attachment")
+    if reply.status in (204, 205):
+        return Fetched(url=url, remark="The site sent no page.")
+    if kind in ("text/html", "application/xhtml+xml", "") and not is_attached:
+        return Fetched(url=url, html=reply.body)
+    if kind in _SHOWN and not is_attached:
+        text = escape(reply.body.decode("utf-8", errors="replace"))
+        return Fetched(url=url, html=f"<html><body><pre>{text}</pre></body></html>".encode())
+    return Fetched(url=url, remark="The link leads to a file, which was not downloaded.")

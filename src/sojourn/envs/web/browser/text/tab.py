@@ -1,0 +1,109 @@
+"""A tab of the text browser: its history and the page it shows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from sojourn.envs.web.browser.text.accessibility import accessibility_tree
+from sojourn.envs.web.browser.text.client import Fetched
+from sojourn.envs.web.browser.text.document import Document, Edit
+from sojourn.envs.web.browser.urls import BLANK, host_of
+from sojourn.envs.web.tree import Tree, lay_out, page_error
+
+MAX_HISTORY = 50
+"""Pages a tab remembers, as in Chromium."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Entry:
+    """A page of the history, with what is needed to show it again as it was left."""
+
+    url: str
+    html: bytes = b""
+    error: tuple[str, str] | None = None
+    edits: dict[int, Edit] = field(default_factory=dict)
+    top: int = 0
+
+
+class Tab:
+    """One tab. It shows `document`, the page of the history that it is at."""
+
+    def __init__(self) -> None:
+        self._history = [Entry(url=BLANK)]
+        self._at = 0
+        self._tree: Tree | None = None
+        self._load()
+
+    @property
+    def entry(self) -> Entry:
+        """The page of the history that is shown."""
+        return self._history[self._at]
+
+    @property
+    def url(self) -> str:
+        """Its address."""
+        return self.entry.url
+
+    @property
+    def title(self) -> str:
+        """Its title; of a page that is an error, the host."""
+        return host_of(self.url) if self.entry.error is not None else self._title
+
+    @property
+    def is_blank(self) -> bool:
+        """Whether nothing was opened in it yet."""
+        return len(self._history) == 1 and self.url == BLANK
+
+    def show(self, fetched: Fetched) -> None:
+        """Go to a page; what came after the present one in the history is forgotten."""
+        entry = Entry(url=fetched.url, html=fetched.html, error=fetched.error)
+        if fetched.url == self.url and not self.is_blank:
+            self._history[self._at] = entry  # the same address again: no new entry, as in Chromium
+        else:
+            self._push(entry)
+        self._load()
+
+    def jump(self, url: str) -> None:
+        """Go to another place of the same page."""
+        if url != self.url:
+            entry = self.entry
+            self._push(Entry(url=url, html=entry.html, error=entry.error, edits=entry.edits, top=entry.top))
+
+    def _push(self, entry: Entry) -> None:
+        keep = [] if self.is_blank else self._history[: self._at + 1]
+        self._history = [*keep, entry][-MAX_HISTORY:]
+        self._at = len(self._history) - 1
+
+    def move(self, by: int) -> bool:
+        """Go back or forward in the history; whether there was a page to go to."""
+        if not 0 <= self._at + by < len(self._history):
+            return False
+        self._at += by
+        self._load()
+        return True
+
+    def _load(self) -> None:
+        entry = self.entry
+        self.document = Document(entry.html)
+        if entry.edits:
+            edits, self.document.edits = entry.edits, entry.edits
+            self.document.restore(dict(edits))
+        else:
+            entry.edits = self.document.edits
+        self._title = self.document.title
+        self._tree = None
+
+    def changed(self) -> None:
+        """The document was changed: the tree is made anew when it is asked for."""
+        self._tree = None
+
+    @property
+    def tree(self) -> Tree:
+        """What the page shows."""
+        if self._tree is None:
+            error = self.entry.error
+            if error is None:
+                self._tree = lay_out(accessibility_tree(self.document))
+            else:
+                self._tree = lay_out(page_error(host_of(self.url), *error))
+        return self._tree
