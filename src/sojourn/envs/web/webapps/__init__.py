@@ -1,0 +1,1 @@
+"""Real web applications (Oscar, Spirit, Trac) as a test that no template of ours was written for."""

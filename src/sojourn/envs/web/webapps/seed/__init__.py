@@ -1,0 +1,1 @@
+"""Data for the applications, generated from a seed through their own models."""
