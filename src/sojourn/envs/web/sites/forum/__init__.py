@@ -1,0 +1,1 @@
+"""The forum: submissions, comments, votes, messages, subscriptions."""

@@ -1,0 +1,1 @@
+"""The wiki: articles that agree with the map, with categories, revisions, differences and editing."""
