@@ -50,12 +50,13 @@ class Site(Routes):
         log_in_path: str = "/login",
         parts: Iterable[Routes] = (),
         frame: Callable[[Context], Mapping[str, Any]] | None = None,
+        public_paths: frozenset[str] | None = None,
     ) -> None:
         """Make the site called `name` in `HOSTS`, whose `folder` holds ``schema.sql`` and ``templates/layout.html``.
 
         `generate` fills its tables from a seeded generator; it sees the tables of the sites before it in the catalogue.
         Its routes are those of `parts`, and what is registered on the site itself. `frame` gives what the layout shows
-        on every page (how much is in the cart).
+        on every page (how much is in the cart). With `public_paths`, every other page is for users who are logged in.
         """
         super().__init__()
         self.name = name
@@ -66,6 +67,7 @@ class Site(Routes):
         self.accounts = accounts
         self.log_in_path = log_in_path
         self.frame = frame
+        self.public_paths = public_paths
         for part in parts:
             self.include(part)
 
@@ -77,6 +79,8 @@ class Site(Routes):
         """The reply to one request; never raises for what a user did."""
         try:
             handler, parts = self.find(context.method, context.path)
+            if self.public_paths is not None and context.path not in self.public_paths:
+                context.require_user()
             return handler(context, **parts)
         except LogInNeeded:
             query = urlencode({"next": context.url if context.method in ("GET", "HEAD") else "/"})

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from http.cookies import CookieError, SimpleCookie
+from types import MappingProxyType
 from typing import Any, Protocol
 from urllib.parse import parse_qsl
 
@@ -128,10 +129,11 @@ class Fields:
 class Entry:
     """Reads the fields of one form and collects in `errors` (label -> sentence) what is wrong with them."""
 
-    def __init__(self, fields: Fields) -> None:
+    def __init__(self, fields: Fields, values: Mapping[str, Any] = MappingProxyType({})) -> None:
+        """Read from `fields`; `values` is what the form shows before anything was sent."""
         self.fields = fields
         self.errors: dict[str, str] = {}
-        self.values: dict[str, Any] = {}
+        self.values: dict[str, Any] = dict(values)
 
     def _wrong(self, name: str, sentence: str) -> None:
         self.errors.setdefault(name, sentence)
@@ -179,6 +181,15 @@ class Entry:
         if value and not _EMAIL.fullmatch(value):
             self._wrong(name, f"{label} must be an address such as name@example.com.")
         return value
+
+    @property
+    def status(self) -> int:
+        return 422 if self.errors else 200
+
+    def flag(self, name: str) -> int:
+        """1 for a ticked check box, else 0."""
+        self.values[name] = int(bool(self.fields.get(name)))
+        return int(self.values[name])
 
     def same(self, name: str, other: str, sentence: str) -> None:
         """Demand that two fields (a password and its repetition) are equal."""

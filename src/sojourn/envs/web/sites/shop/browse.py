@@ -133,9 +133,14 @@ def product_page(ctx: Context, row: sqlite3.Row, entry: Entry) -> Reply:
         " ORDER BY created_at DESC, id DESC",
         (row["id"],),
     ).fetchall()
-    status = 422 if entry.errors else 200
     return ctx.render(
-        "product.html", status=status, product=row, trail=trail, attributes=attributes, reviews=reviews, entry=entry
+        "product.html",
+        status=entry.status,
+        product=row,
+        trail=trail,
+        attributes=attributes,
+        reviews=reviews,
+        entry=entry,
     )
 
 

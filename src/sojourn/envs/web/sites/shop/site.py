@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from sojourn.envs.web.sites.framework import Accounts, Context, Site
-from sojourn.envs.web.sites.shop import browse
+from sojourn.envs.web.sites.framework import Context, Site
+from sojourn.envs.web.sites.shop import account, addresses, browse, cart, checkout, texts
 from sojourn.envs.web.sites.shop.generate import generate
 from sojourn.envs.web.sites.shop.queries import cart_count, departments, footer_pages
 
@@ -21,8 +21,8 @@ SITE = Site(
     title="One Stop Market",
     folder=Path(__file__).parent,
     generate=generate,
-    accounts=Accounts(table="shop_customer", login="email"),
+    accounts=account.ACCOUNTS,
     log_in_path="/account/login",
-    parts=(browse.routes,),
+    parts=(browse.routes, cart.routes, checkout.routes, account.routes, addresses.routes, texts.routes),
     frame=_frame,
 )

@@ -1,0 +1,1 @@
+"""The shop's back office, over the same tables as the shop."""
