@@ -38,6 +38,7 @@ SURFACE = {
         "--drain-s",
         "--options",
     ],
+    "web": ["--port", "--seed"],
     "doctor": [],
 }
 

@@ -22,6 +22,7 @@ COMMANDS = {
     "envs": "list the environments",
     "check-env": "check an environment against the contract",
     "serve": "serve environments over HTTP",
+    "web": "browse the sites of web navigation by hand",
     "doctor": "check this machine and say how to repair what is missing",
 }
 """Every command with its one-line help."""
@@ -36,6 +37,7 @@ _TARGETS = {
     "envs": "sojourn.cli.envs:envs",
     "check-env": "sojourn.cli.check_env:check_env",
     "serve": "sojourn.cli.serve:serve",
+    "web": "sojourn.cli.web:web",
     "doctor": "sojourn.cli.doctor:doctor",
 }
 _TRAIN_SWITCHES = ("--resume", "--help", "-h")
@@ -213,6 +215,13 @@ def _serve(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _web(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--port", type=int, default=8080, metavar="N", help="port on this machine; 0 takes a free one (default: 8080)"
+    )
+    parser.add_argument("--seed", type=int, default=0, metavar="N", help="seed of the sites' data (default: 0)")
+
+
 def _none(parser: argparse.ArgumentParser) -> None:
     """For commands without flags."""
 
@@ -227,5 +236,6 @@ _FLAGS: dict[str, Callable[[argparse.ArgumentParser], None]] = {
     "envs": _none,
     "check-env": _check_env,
     "serve": _serve,
+    "web": _web,
     "doctor": _none,
 }

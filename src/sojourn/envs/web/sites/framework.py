@@ -14,9 +14,9 @@ from functools import cached_property
 from pathlib import Path
 from random import Random
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
-from sojourn.envs.web.sites.hosts import HOSTS, NOW
+from sojourn.envs.web.sites.hosts import HOSTS, NOW, ORIGINS
 from sojourn.envs.web.sites.render import render_template
 from sojourn.envs.web.sites.request import BadRequest, Entry, Fields, Forbidden, HttpError, MethodNotAllowed, NotFound
 from sojourn.envs.web.sites.routing import Handler, Reply, Routes
@@ -178,12 +178,19 @@ class Context:
         """This page's address with fields of its query changed; None or the empty text drops a field."""
         kept = [(name, value) for name, value in self.query if name not in changes]
         new = [(name, str(value)) for name, value in changes.items() if value not in (None, "")]
-        query = urlencode([*kept, *new])
-        return f"{self.path}?{query}" if query else self.path
+        query, path = urlencode([*kept, *new]), quote(self.path)
+        return f"{path}?{query}" if query else path
 
     def link(self, site: str, path: str = "/") -> str:
         """Absolute address of `path` on another site."""
         return self._origins[site] + path
+
+    def local(self, address: str) -> str:
+        """An absolute address as agents see it, as an absolute address here: for links that are stored in texts."""
+        for site, origin in ORIGINS.items():
+            if address == origin or address.startswith(origin + "/"):
+                return self.link(site, address.removeprefix(origin) or "/")
+        return address
 
     def take_notice(self) -> str:
         """The sentence that the last POST left for the next page; it is shown once."""

@@ -95,7 +95,7 @@ class World:
             path=_path_of(environ),
             query=Fields(),
             form=Fields(),
-            cookies=read_cookies(environ.get("HTTP_COOKIE", "")),
+            cookies=read_cookies(_clean(environ.get("HTTP_COOKIE", ""))),
             origins=self._origins,
         )
         self.db.execute("BEGIN")
@@ -113,7 +113,7 @@ class World:
 def _reply(site: Site, context: Context, environ: dict[str, Any]) -> Reply:
     """The site's reply, or an error page if the request cannot be read."""
     try:
-        query = environ.get("QUERY_STRING", "")
+        query = _clean(environ.get("QUERY_STRING", ""))
         if len(query) > _MAX_URL or len(context.path) > _MAX_URL:
             raise BadRequest(f"An address has at most {_MAX_URL} characters.")
         if "\x00" in context.path:
@@ -124,6 +124,11 @@ def _reply(site: Site, context: Context, environ: dict[str, Any]) -> Reply:
     except HttpError as error:
         return context.error_page(error)
     return site.answer(context)
+
+
+def _clean(text: str) -> str:
+    """`text` without lone surrogates, which SQLite and UTF-8 refuse."""
+    return text.encode("utf-8", errors="replace").decode("utf-8")
 
 
 def _path_of(environ: Mapping[str, Any]) -> str:

@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
 from sojourn.envs.web.sites.framework import BadRequest, Context, Reply
+from sojourn.envs.web.sites.render import day, moment, money
 from sojourn.envs.web.sites.shop.queries import like, page_of, where
 
 PER_PAGE = 20
+FORMATS: Mapping[str, Callable[[Any], str]] = {
+    "text": str,
+    "money": money,
+    "day": day,
+    "moment": moment,
+    "yes": lambda value: "Yes" if value else "No",
+    "status": str.capitalize,
+}
+"""How the values of a column are shown, by its kind."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -22,7 +32,7 @@ class Column:
     label: str
     sql: str
     kind: str = "text"
-    """How it is shown: text, money, day, yes (or no), status."""
+    """How it is shown: a key of `FORMATS`."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -103,7 +113,8 @@ def grid_page(ctx: Context, grid: Grid) -> Reply:
         f" ORDER BY {sort} {direction}, id LIMIT ? OFFSET ?",
         (*values, PER_PAGE, paging.offset),
     ).fetchall()
-    return ctx.render("grid.html", grid=grid, rows=rows, paging=paging, sort=sort, direction=direction)
+    shown = [(row["id"], [FORMATS[column.kind](row[column.key]) for column in grid.columns]) for row in rows]
+    return ctx.render("grid.html", grid=grid, rows=shown, paging=paging, sort=sort, direction=direction)
 
 
 def _selected(columns: Sequence[Column]) -> str:

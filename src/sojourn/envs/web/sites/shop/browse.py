@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from dataclasses import dataclass, field
 from typing import Any
 
 from sojourn.envs.web.sites.framework import Context, Entry, NotFound, Reply, Routes
-from sojourn.envs.web.sites.shop.queries import PRODUCT_COLUMNS, like, page_of, product_by_slug, where
+from sojourn.envs.web.sites.shop.queries import MEAN_STARS, PRODUCT_COLUMNS, like, page_of, product_by_slug, where
 
 routes = Routes()
 PER_PAGE = 12
@@ -15,7 +16,7 @@ SORTS = {
     "position": ("Position", "p.id"),
     "name": ("Product name", "p.name"),
     "price": ("Price", "p.price_cents"),
-    "rating": ("Rating", "coalesce(mean_stars, 0)"),
+    "rating": ("Rating", f"coalesce({MEAN_STARS}, 0)"),
 }
 """Orders of a listing: what the query says -> label and SQL."""
 DIRECTIONS = (("asc", "Ascending"), ("desc", "Descending"))
@@ -80,30 +81,31 @@ def search(ctx: Context) -> Reply:
 
 
 def _listing(ctx: Context, template: str, wanted: _Filter, **values: Any) -> Reply:
-    brands = ctx.db.execute(
-        f"SELECT DISTINCT p.brand FROM shop_product p {where(wanted.clauses)} ORDER BY p.brand", wanted.values
+    found = ctx.db.execute(
+        f"SELECT p.id, p.brand, p.price_cents FROM shop_product p {where(wanted.clauses)}", wanted.values
     ).fetchall()
-    low, high = ctx.query.cents("price_from"), ctx.query.cents("price_to")
-    if brand := ctx.query.get("brand"):
-        wanted.add("p.brand = ?", brand)
-    if low is not None:
-        wanted.add("p.price_cents >= ?", low)
-    if high is not None:
-        wanted.add("p.price_cents <= ?", high)
-    total = ctx.db.execute(f"SELECT count(*) FROM shop_product p {where(wanted.clauses)}", wanted.values).fetchone()[0]
-    paging = page_of(ctx, total, PER_PAGE)
+    low, high, brand = ctx.query.cents("price_from"), ctx.query.cents("price_to"), ctx.query.get("brand")
+    kept = [
+        row["id"]
+        for row in found
+        if (not brand or row["brand"] == brand)
+        and (low is None or row["price_cents"] >= low)
+        and (high is None or row["price_cents"] <= high)
+    ]
+    paging = page_of(ctx, len(kept), PER_PAGE)
     sort = ctx.query.choice("sort", tuple(SORTS), "position")
     direction = ctx.query.choice("dir", ("asc", "desc"), "asc")
+    order = f"{SORTS[sort][1]} {direction}, p.id"
     products = ctx.db.execute(
-        f"SELECT {PRODUCT_COLUMNS} FROM shop_product p {where(wanted.clauses)}"
-        f" ORDER BY {SORTS[sort][1]} {direction}, p.id LIMIT ? OFFSET ?",
-        (*wanted.values, PER_PAGE, paging.offset),
+        f"SELECT {PRODUCT_COLUMNS} FROM shop_product p WHERE p.id IN (SELECT p.id FROM shop_product p"
+        f" WHERE p.id IN (SELECT value FROM json_each(?)) ORDER BY {order} LIMIT ? OFFSET ?) ORDER BY {order}",
+        (json.dumps(kept), PER_PAGE, paging.offset),  # ratings are looked up for the rows shown, unless sorted by them
     ).fetchall()
     return ctx.render(
         template,
         products=products,
         paging=paging,
-        brands=[row["brand"] for row in brands],
+        brands=sorted({row["brand"] for row in found}),
         sort=sort,
         direction=direction,
         sorts=[(key, label) for key, (label, _) in SORTS.items()],

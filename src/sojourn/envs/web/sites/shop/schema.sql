@@ -122,7 +122,7 @@ CREATE TABLE shop_order_line (
     quantity INTEGER NOT NULL,
     PRIMARY KEY (order_id, product_id)
 ) WITHOUT ROWID;
-CREATE INDEX shop_order_line_product ON shop_order_line (product_id);
+CREATE INDEX shop_order_line_product ON shop_order_line (product_id, quantity);
 CREATE TABLE shop_order_note (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     order_id INTEGER NOT NULL REFERENCES shop_order (id),
