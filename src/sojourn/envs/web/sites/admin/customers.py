@@ -14,8 +14,8 @@ _NAME = "c.first_name || ' ' || c.last_name"
 _CUSTOMERS = Grid(
     title="Customers",
     source="shop_customer c",
+    key="c.id",
     columns=(
-        Column(key="id", label="ID", sql="c.id"),
         Column(key="name", label="Name", sql=_NAME),
         Column(key="email", label="Email", sql="c.email"),
         Column(key="group_name", label="Group", sql="c.group_name"),
@@ -43,21 +43,21 @@ _CUSTOMERS = Grid(
         Filter(name="since_from", label="Customer since from", clause="c.created_at >= ?", kind="day"),
         Filter(name="since_to", label="Customer since to", clause="substr(c.created_at, 1, 10) <= ?", kind="day"),
     ),
-    order="id asc",
+    order="name asc",
     link="/admin/customers/",
 )
 _MESSAGES = Grid(
     title="Messages",
     source="shop_message m",
+    key="m.id",
     columns=(
-        Column(key="id", label="ID", sql="m.id"),
         Column(key="created_at", label="Sent", sql="m.created_at", kind="moment"),
         Column(key="name", label="Name", sql="m.name"),
         Column(key="email", label="Email", sql="m.email"),
         Column(key="message", label="Message", sql="m.text"),
     ),
     filters=(Filter(name="message", label="Message", clause="m.text LIKE ? ESCAPE '\\'"),),
-    order="id desc",
+    order="created_at desc",
     link="",
 )
 

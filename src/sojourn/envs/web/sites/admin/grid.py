@@ -71,14 +71,15 @@ class Grid:
     title: str
     source: str
     """What stands behind FROM."""
+    key: str
+    """SQL of a row's id; rows that are else equal are sorted by it."""
     columns: tuple[Column, ...]
+    """The first one holds the link to the row's page."""
     filters: tuple[Filter, ...]
     order: str
     """Key of the column that sorts it, and ``asc`` or ``desc``."""
     link: str
-    """Address of a row up to its id, which is the column ``id``; the empty text for rows without a page."""
-    action: str = "Edit"
-    """Text of that link."""
+    """Address of a row's page up to its id; the empty text for rows without a page."""
     new: tuple[str, str] | None = None
     """Text and address of the link to add a row."""
 
@@ -105,15 +106,15 @@ def grid_page(ctx: Context, grid: Grid) -> Reply:
             values += [value] * field.clause.count("?")
     total = ctx.db.execute(f"SELECT count(*) FROM {grid.source} {where(clauses)}", values).fetchone()[0]
     paging = page_of(ctx, total, PER_PAGE)
-    key, direction = grid.order.split()
-    sort = ctx.query.choice("sort", [column.key for column in grid.columns], key)
+    first, direction = grid.order.split()
+    sort = ctx.query.choice("sort", [column.key for column in grid.columns], first)
     direction = ctx.query.choice("dir", ("asc", "desc"), direction)
     rows = ctx.db.execute(
-        f"SELECT {_selected(grid.columns)} FROM {grid.source} {where(clauses)}"
-        f" ORDER BY {sort} {direction}, id LIMIT ? OFFSET ?",
+        f"SELECT {grid.key} AS key_, {_selected(grid.columns)} FROM {grid.source} {where(clauses)}"
+        f" ORDER BY {sort} {direction}, key_ LIMIT ? OFFSET ?",
         (*values, PER_PAGE, paging.offset),
     ).fetchall()
-    shown = [(row["id"], [FORMATS[column.kind](row[column.key]) for column in grid.columns]) for row in rows]
+    shown = [(row["key_"], [FORMATS[column.kind](row[column.key]) for column in grid.columns]) for row in rows]
     return ctx.render("grid.html", grid=grid, rows=shown, paging=paging, sort=sort, direction=direction)
 
 

@@ -16,8 +16,8 @@ _ACTIVE = (("1", "Active"), ("0", "Inactive"))
 _COUPONS = Grid(
     title="Cart Price Rules",
     source="shop_coupon c",
+    key="c.id",
     columns=(
-        Column(key="id", label="ID", sql="c.id"),
         Column(key="name", label="Rule", sql="c.name"),
         Column(key="code", label="Coupon Code", sql="c.code"),
         Column(
@@ -36,22 +36,22 @@ _COUPONS = Grid(
             name="active", label="Active", clause="c.is_active = CAST(? AS INTEGER)", kind="choice", options=_ACTIVE
         ),
     ),
-    order="id asc",
+    order="name asc",
     link="/admin/coupons/",
     new=("Add New Rule", "/admin/coupons/new"),
 )
 _PAGES = Grid(
     title="Pages",
     source="shop_page p",
+    key="p.id",
     columns=(
-        Column(key="id", label="ID", sql="p.id"),
         Column(key="title", label="Title", sql="p.title"),
         Column(key="slug", label="URL Key", sql="p.slug"),
         Column(key="enabled", label="Enabled", sql="p.is_enabled", kind="yes"),
         Column(key="updated_at", label="Modified", sql="p.updated_at", kind="day"),
     ),
     filters=(Filter(name="title", label="Title", clause="p.title LIKE ? ESCAPE '\\'"),),
-    order="id asc",
+    order="title asc",
     link="/admin/pages/",
 )
 

@@ -16,12 +16,11 @@ CARRIERS = ("United Parcel Service", "Federal Express", "DHL", "United States Po
 _GRID = Grid(
     title="Orders",
     source="shop_order o JOIN shop_customer c ON c.id = o.customer_id",
+    key="o.id",
     columns=(
-        Column(key="id", label="ID", sql="o.id"),
         Column(key="number", label="Order #", sql="o.number"),
         Column(key="placed_at", label="Purchase Date", sql="o.placed_at", kind="moment"),
         Column(key="customer", label="Customer", sql="c.first_name || ' ' || c.last_name"),
-        Column(key="ship_to", label="Ship-to Name", sql="o.name"),
         Column(key="total", label="Grand Total", sql="o.total_cents", kind="money"),
         Column(key="status", label="Status", sql="o.status", kind="status"),
     ),
@@ -41,9 +40,8 @@ _GRID = Grid(
         Filter(name="total_from", label="Total from", clause="o.total_cents >= ?", kind="money"),
         Filter(name="total_to", label="Total to", clause="o.total_cents <= ?", kind="money"),
     ),
-    order="id desc",
+    order="number desc",
     link="/admin/orders/",
-    action="View",
 )
 
 

@@ -15,8 +15,8 @@ _YES_NO = (("1", "Enabled"), ("0", "Disabled"))
 _PRODUCTS = Grid(
     title="Products",
     source="shop_product p JOIN shop_category c ON c.id = p.category_id",
+    key="p.id",
     columns=(
-        Column(key="id", label="ID", sql="p.id"),
         Column(key="name", label="Name", sql="p.name"),
         Column(key="sku", label="SKU", sql="p.sku"),
         Column(key="brand", label="Brand", sql="p.brand"),
@@ -38,18 +38,18 @@ _PRODUCTS = Grid(
             name="enabled", label="Enabled", clause="p.is_enabled = CAST(? AS INTEGER)", kind="choice", options=_YES_NO
         ),
     ),
-    order="id asc",
+    order="name asc",
     link="/admin/products/",
     new=("Add Product", "/admin/products/new"),
 )
 _REVIEWS = Grid(
     title="Reviews",
     source="shop_review r JOIN shop_product p ON p.id = r.product_id",
+    key="r.id",
     columns=(
-        Column(key="id", label="ID", sql="r.id"),
+        Column(key="title", label="Title", sql="r.title"),
         Column(key="created_at", label="Created", sql="r.created_at", kind="day"),
         Column(key="status", label="Status", sql="r.status", kind="status"),
-        Column(key="title", label="Title", sql="r.title"),
         Column(key="nickname", label="Nickname", sql="r.nickname"),
         Column(key="stars", label="Rating", sql="r.stars"),
         Column(key="product", label="Product", sql="p.name"),
@@ -62,7 +62,7 @@ _REVIEWS = Grid(
         Filter(name="stars_from", label="Rating from", clause="r.stars >= ?", kind="number"),
         Filter(name="stars_to", label="Rating to", clause="r.stars <= ?", kind="number"),
     ),
-    order="id desc",
+    order="created_at desc",
     link="/admin/reviews/",
 )
 

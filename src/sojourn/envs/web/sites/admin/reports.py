@@ -15,8 +15,8 @@ _LENGTHS = {"day": 10, "month": 7, "year": 4}
 _TERMS = Grid(
     title="Search Terms",
     source="shop_search_term t",
+    key="t.id",
     columns=(
-        Column(key="id", label="ID", sql="t.id"),
         Column(key="term", label="Search Query", sql="t.term"),
         Column(key="num_results", label="Results", sql="t.num_results"),
         Column(key="uses", label="Uses", sql="t.uses"),
@@ -25,14 +25,14 @@ _TERMS = Grid(
         Filter(name="term", label="Search Query", clause="t.term LIKE ? ESCAPE '\\'"),
         Filter(name="uses_from", label="Uses from", clause="t.uses >= ?", kind="number"),
     ),
-    order="id asc",
+    order="term asc",
     link="",
 )
 _LOW_STOCK = Grid(
     title="Low Stock",
     source="shop_product p",
+    key="p.id",
     columns=(
-        Column(key="id", label="ID", sql="p.id"),
         Column(key="name", label="Product", sql="p.name"),
         Column(key="sku", label="SKU", sql="p.sku"),
         Column(key="stock", label="Stock Qty", sql="p.stock"),
