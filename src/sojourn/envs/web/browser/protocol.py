@@ -12,6 +12,20 @@ from sojourn.envs.web.tree import Tree, tab_line
 
 MAX_LINES = 400
 """Lines of a page that are shown at once, unless the options say otherwise."""
+NO_PAGE_BEFORE, NO_PAGE_AFTER = "There is no page before this one.", "There is no page after this one."
+
+NOT_FILLED = "The form was not sent: the field that has the focus must be filled out."
+NOT_TAKEN = "The form was not sent: the field that has the focus does not take this value."
+
+
+def error_message(host: str, code: str) -> str:
+    """What an error page says of a host."""
+    messages = {
+        "ERR_NAME_NOT_RESOLVED": f"The server of {host} could not be found.",
+        "ERR_TOO_MANY_REDIRECTS": f"{host} redirected you too many times.",
+        "ERR_CACHE_MISS": "This page was the answer to a form, which is not sent again.",
+    }
+    return messages.get(code, f"{host} did not send a page.")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -29,6 +29,8 @@ def canonical(url: str) -> str | None:
     netloc = host if port is None or port == default else f"{host}:{port}"
     path = _without_dots(quote(parts.path.replace("\\", "/"), safe=_PATH_SAFE)) or "/"
     query = quote(parts.query, safe=_QUERY_SAFE)
+    if not query and "?" in url.partition("#")[0]:
+        path += "?"  # kept, though nothing follows
     return urlunsplit((parts.scheme, netloc, path, query, quote(parts.fragment, safe=_FRAGMENT_SAFE)))
 
 
@@ -51,7 +53,10 @@ def _without_dots(path: str) -> str:
 def joined(base: str, reference: str) -> str | None:
     """The address that a link of the page `base` leads to; None if it is no page (``mailto:``, ``javascript:``)."""
     try:
-        return canonical(urljoin(base, reference.strip()))
+        target = urljoin(base, reference.strip())
+        if reference.strip().endswith("?"):
+            target += "?"  # which urljoin drops
+        return canonical(target)
     except ValueError:
         return None
 

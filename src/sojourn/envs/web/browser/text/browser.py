@@ -21,7 +21,7 @@ from sojourn.envs.web.actions import (
     Type,
 )
 from sojourn.envs.web.browser import aims
-from sojourn.envs.web.browser.protocol import MAX_LINES, Observation
+from sojourn.envs.web.browser.protocol import MAX_LINES, NO_PAGE_AFTER, NO_PAGE_BEFORE, Observation
 from sojourn.envs.web.browser.text.client import Client, Fetched
 from sojourn.envs.web.browser.text.document import (
     Document,
@@ -49,7 +49,6 @@ from sojourn.envs.web.browser.wsgi import WsgiApp
 from sojourn.errors import EnvError
 
 _ACTIVE = frozenset({"a", "button", "input", "select", "textarea", "label", "summary"})
-NO_PAGE_BEFORE, NO_PAGE_AFTER = "There is no page before this one.", "There is no page after this one."
 
 
 class TextBrowser:
@@ -128,9 +127,9 @@ class TextBrowser:
             case Goto(url=url):
                 return self._visit(typed(url))
             case GoBack():
-                return None if self._tab.move(-1) else NO_PAGE_BEFORE
+                return self._move(-1, NO_PAGE_BEFORE)
             case GoForward():
-                return None if self._tab.move(1) else NO_PAGE_AFTER
+                return self._move(1, NO_PAGE_AFTER)
             case NewTab() | TabFocus() | CloseTab():
                 self._change_tab(action)
                 return None
@@ -154,6 +153,15 @@ class TextBrowser:
         if top == entry.top:
             return "The page ends here." if down else "The page begins here."
         entry.top = top
+        return None
+
+    def _move(self, by: int, end: str) -> str | None:
+        tab = self._tab
+        if not tab.move(by):
+            return end
+        if tab.entry.must_refetch:
+            fetched = self._client.fetch(tab.url) if tab.entry.method == "GET" else tab.not_sent_again()
+            tab.refresh(fetched)
         return None
 
     def _visit(self, url: str) -> str | None:
@@ -255,8 +263,9 @@ class TextBrowser:
     def _submit(self, form: Element, submitter: Element | None) -> str | None:
         invalid = first_invalid(self._document, form, submitter)
         if invalid is not None:
-            self._focus_at(invalid)
-            return None
+            element, remark = invalid
+            self._focus_at(element)
+            return remark
         request = submission(self._document, self._tab.url, form, submitter)
         if request is None:
             return None

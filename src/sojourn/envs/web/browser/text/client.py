@@ -10,8 +10,8 @@ from html import escape
 from sojourn.envs.web.browser.urls import host_of, joined, without_fragment
 from sojourn.envs.web.browser.wsgi import Reply, WsgiApp, call
 
-MAX_REDIRECTS = 20
-"""As many as Chromium follows."""
+MAX_REQUESTS = 20
+"""Requests of one navigation, redirects included: as many as Chromium makes."""
 USER_AGENT = "Mozilla/5.0 (Sojourn)"
 
 _EXPIRES = re.compile(r"\b(19[0-9]{2}|2000)\b")
@@ -33,8 +33,12 @@ class Fetched:
 
     url: str
     html: bytes = b""
-    error: tuple[str, str] | None = None
-    """A message and a code, where no page was to be had."""
+    error: str | None = None
+    """Code of the error, where no page was to be had."""
+    method: str = "GET"
+    """Of the request that the page answers."""
+    must_refetch: bool = False
+    """Whether the site asked that the page be not kept."""
     remark: str | None = None
     """Why the page stays as it was, where it does."""
 
@@ -59,22 +63,22 @@ class Client:
     ) -> Fetched:
         """Request `url` and follow redirects. Raises only what the application raises."""
         fragment = url.partition("#")[2]
-        for _ in range(MAX_REDIRECTS + 1):
+        for _ in range(MAX_REQUESTS):
             host = host_of(url)
             if host not in self._hosts or not url.startswith(f"http://{host}/"):
-                return _unreachable(url, host, is_known=host in self._hosts)
+                code = "ERR_SSL_PROTOCOL_ERROR" if host in self._hosts else "ERR_NAME_NOT_RESOLVED"
+                return Fetched(url=url, error=code)
             reply = call(self._app, method, url, self._headers(url, method, content_type, referrer), body)
             self._keep_cookies(host, reply)
             location = reply.header("location")
             target = joined(url, location) if location and reply.status in (301, 302, 303, 307, 308) else None
             if target is None:
-                return _shown(f"{without_fragment(url)}#{fragment}" if fragment else url, reply)
+                return _shown(f"{without_fragment(url)}#{fragment}" if fragment else url, method, reply)
             fragment = target.partition("#")[2] or fragment
             url = target
             if reply.status not in (307, 308) and method != "GET":
                 method, body, content_type = "GET", b"", ""
-        message = f"{host_of(url)} redirected you too many times."
-        return Fetched(url=url, error=(message, "ERR_TOO_MANY_REDIRECTS"))
+        return Fetched(url=url, error="ERR_TOO_MANY_REDIRECTS")
 
     def _headers(self, url: str, method: str, content_type: str, referrer: str) -> dict[str, str]:
         host, path = host_of(url), "/" + without_fragment(url).partition("://")[2].partition("/")[2]
@@ -114,20 +118,15 @@ class Client:
         return self._cookies
 
 
-def _unreachable(url: str, host: str, *, is_known: bool) -> Fetched:
-    if not is_known:
-        return Fetched(url=url, error=(f"The server of {host} could not be found.", "ERR_NAME_NOT_RESOLVED"))
-    return Fetched(url=url, error=(f"{host} sent an invalid answer.", "ERR_SSL_PROTOCOL_ERROR"))
-
-
-def _shown(url: str, reply: Reply) -> Fetched:
+def _shown(url: str, method: str, reply: Reply) -> Fetched:
     kind = reply.header("content-type").partition(";")[0].strip().lower()
     is_attached = reply.header("content-disposition").lower().startswith("attachment")
     if reply.status in (204, 205):
         return Fetched(url=url, remark="The site sent no page.")
-    if kind in ("text/html", "application/xhtml+xml", "") and not is_attached:
-        return Fetched(url=url, html=reply.body)
-    if kind in _SHOWN and not is_attached:
-        text = escape(reply.body.decode("utf-8", errors="replace"))
-        return Fetched(url=url, html=f"<html><body><pre>{text}</pre></body></html>".encode())
-    return Fetched(url=url, remark="The link leads to a file, which was not downloaded.")
+    if is_attached or kind not in ("text/html", "application/xhtml+xml", "", *_SHOWN):
+        return Fetched(url=url, remark="The link leads to a file, which was not downloaded.")
+    html = reply.body
+    if kind in _SHOWN:
+        html = f"<html><body><pre>{escape(html.decode('utf-8', errors='replace'))}</pre></body></html>".encode()
+    must_refetch = "no-store" in reply.header("cache-control").lower()
+    return Fetched(url=url, html=html, method=method, must_refetch=must_refetch)

@@ -125,6 +125,8 @@ class Document:
                 self.select(element, {options[i] for i in edit if i < len(options)})
 
     def _edited(self, element: Element, edit: Edit) -> None:
+        if element.get("type", "").lower() == "password":
+            return  # never kept, as in Chromium
         self.edits[self.controls.index(element)] = edit
 
     def _radio_group(self, element: Element) -> Iterator[Element]:

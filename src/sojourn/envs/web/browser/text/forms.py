@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from urllib.parse import quote_plus
 
+from sojourn.envs.web.browser.protocol import NOT_FILLED, NOT_TAKEN
 from sojourn.envs.web.browser.text.document import (
     BUTTON_TYPES,
     Document,
@@ -133,27 +134,31 @@ def _multipart(pairs: list[tuple[str, str]]) -> bytes:
 # ------------------------------------------------------------------------------------------------------- validation
 
 
-def first_invalid(document: Document, form: Element, submitter: Element | None) -> Element | None:
-    """The first control whose value the form does not take; None if it is sent."""
+def first_invalid(document: Document, form: Element, submitter: Element | None) -> tuple[Element, str] | None:
+    """The first control whose value the form does not take, and what to say of it; None if the form is sent."""
     if "novalidate" in form.attrib or (submitter is not None and "formnovalidate" in submitter.attrib):
         return None
-    return next((el for el in controls_of(document, form) if not _is_valid(document, el)), None)
+    for element in controls_of(document, form):
+        kind = kind_of(element) if element.tag == "input" else element.tag
+        if element.tag == "button" or kind in _BARRED or is_disabled(element) or "readonly" in element.attrib:
+            continue
+        if "required" in element.attrib and _is_missing(document, element, kind):
+            return element, NOT_FILLED
+        value = value_of(element)
+        if value and kind not in ("checkbox", "radio") and not _is_taken(element, kind, value):
+            return element, NOT_TAKEN
+    return None
 
 
-def _is_valid(document: Document, element: Element) -> bool:
-    if element.tag == "button" or is_disabled(element) or "readonly" in element.attrib:
-        return True
-    kind = kind_of(element) if element.tag == "input" else element.tag
-    if kind in _BARRED:
-        return True
-    required = "required" in element.attrib
+def _is_missing(document: Document, element: Element, kind: str) -> bool:
     if kind == "checkbox":
-        return not required or is_checked(element)
+        return not is_checked(element)
     if kind == "radio":
-        return not required or _is_group_checked(document, element)
-    value = value_of(element)
-    if not value:
-        return not required
+        return not _is_group_checked(document, element)
+    return not value_of(element)
+
+
+def _is_taken(element: Element, kind: str, value: str) -> bool:
     if kind == "email" and _EMAIL.fullmatch(value) is None:
         return False
     if kind == "url" and re.match(r"[a-zA-Z][a-zA-Z0-9+.-]*:.", value) is None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
+from sojourn.envs.web.browser.protocol import error_message
 from sojourn.envs.web.browser.text.accessibility import accessibility_tree
 from sojourn.envs.web.browser.text.client import Fetched
 from sojourn.envs.web.browser.text.document import Document, Edit
@@ -20,9 +21,21 @@ class Entry:
 
     url: str
     html: bytes = b""
-    error: tuple[str, str] | None = None
+    error: str | None = None
+    method: str = "GET"
+    must_refetch: bool = False
     edits: dict[int, Edit] = field(default_factory=dict)
     top: int = 0
+
+
+def _entry(fetched: Fetched) -> Entry:
+    return Entry(
+        url=fetched.url,
+        html=fetched.html,
+        error=fetched.error,
+        method=fetched.method,
+        must_refetch=fetched.must_refetch,
+    )
 
 
 class Tab:
@@ -56,7 +69,7 @@ class Tab:
 
     def show(self, fetched: Fetched) -> None:
         """Go to a page; what came after the present one in the history is forgotten."""
-        entry = Entry(url=fetched.url, html=fetched.html, error=fetched.error)
+        entry = _entry(fetched)
         if fetched.url == self.url and not self.is_blank:
             self._history[self._at] = entry  # the same address again: no new entry, as in Chromium
         else:
@@ -67,7 +80,9 @@ class Tab:
         """Go to another place of the same page."""
         if url != self.url:
             entry = self.entry
-            self._push(Entry(url=url, html=entry.html, error=entry.error, edits=entry.edits, top=entry.top))
+            self._push(replace(entry, url=url))
+        self.document.focus = None
+        self.changed()
 
     def _push(self, entry: Entry) -> None:
         keep = [] if self.is_blank else self._history[: self._at + 1]
@@ -81,6 +96,18 @@ class Tab:
         self._at += by
         self._load()
         return True
+
+    def refresh(self, fetched: Fetched) -> None:
+        """Show what was fetched anew for the page of the history that it is at."""
+        fresh = _entry(fetched)
+        fresh.edits, fresh.top = self.entry.edits, self.entry.top
+        self._history[self._at] = fresh
+        self._load()
+
+    def not_sent_again(self) -> Fetched:
+        """What is shown for a page that would have to be asked for by sending a form once more."""
+        entry = self.entry
+        return Fetched(url=entry.url, error="ERR_CACHE_MISS", method=entry.method, must_refetch=True)
 
     def _load(self) -> None:
         entry = self.entry
@@ -105,5 +132,6 @@ class Tab:
             if error is None:
                 self._tree = lay_out(accessibility_tree(self.document))
             else:
-                self._tree = lay_out(page_error(host_of(self.url), *error))
+                host = host_of(self.url)
+                self._tree = lay_out(page_error(host, error_message(host, error), error))
         return self._tree
