@@ -1,0 +1,244 @@
+"""Worlds: restored from a template, apart from each other, and unmoved by what is sent to them."""
+
+from __future__ import annotations
+
+import io
+import sqlite3
+import threading
+from functools import cache
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tests.web_client import Client, changed_tables
+
+from sojourn.envs.web.sites import world as worlds
+from sojourn.envs.web.sites.catalog import SITES
+from sojourn.envs.web.sites.hosts import HOSTS
+from sojourn.envs.web.sites.request import MAX_BODY_BYTES
+from sojourn.envs.web.sites.world import World, site_of, template
+from sojourn.errors import ConfigError, EnvError
+
+EMMA = "emma.lopez@gmail.com"
+
+
+@cache
+def shared() -> World:
+    """A world for tests that only read, or whose writes are refused."""
+    return World.restore(template())
+
+
+def rows(db: sqlite3.Connection, query: str) -> list[tuple[Any, ...]]:
+    return [tuple(row) for row in db.execute(query)]
+
+
+def test_every_site_has_its_host() -> None:
+    assert [site_of(site.host) for site in SITES] == list(SITES)
+    assert site_of("www.onestopmarket.com:7770") is site_of("OneStopMarket.com")
+    assert site_of("example.com") is None
+    assert {site.name for site in SITES} <= set(HOSTS)
+
+
+def test_worlds_see_nothing_of_each_other() -> None:
+    first, second = World.restore(template()), World.restore(template())
+    client = Client(first, "shop").log_in("shop", EMMA)
+    client.post("/cart/add", product=1)
+    assert rows(first.db, "SELECT product_id, quantity FROM shop_cart_item") == [(1, 1)]
+    assert changed_tables(second, template()) == {}
+    assert changed_tables(World.restore(template()), template()) == {}
+    stranger = Client(second, "shop")
+    stranger.cookies = dict(client.cookies)
+    assert "Sign In" in stranger.get("/").html  # a cookie of another world opens nothing
+
+
+def test_a_snapshot_goes_on_from_the_middle() -> None:
+    first = World.restore(template())
+    client = Client(first, "shop").log_in("shop", EMMA)
+    client.post("/cart/add", product=1, quantity=2)
+    branch = World.restore(first.snapshot())
+    other = Client(branch, "shop")
+    other.cookies = dict(client.cookies)
+    other.post("/cart/update", product=1, quantity=1)
+    assert rows(branch.db, "SELECT quantity FROM shop_cart_item") == [(1,)]
+    assert rows(first.db, "SELECT quantity FROM shop_cart_item") == [(2,)]
+
+
+def test_the_same_requests_give_the_same_bytes() -> None:
+    def played() -> bytes:
+        world = World.restore(template())
+        client = Client(world, "shop")
+        client.post("/account/login", email=EMMA, password="Password.123")
+        client.post("/cart/add", product=7)
+        client.post("/checkout", address=1, shipping="express", payment="Credit card")
+        return world.snapshot()
+
+    assert played() == played()
+
+
+def test_seeds_give_other_data() -> None:
+    prices = "SELECT price_cents FROM shop_product"
+    assert rows(World.restore(template(1)).db, prices) != rows(shared().db, prices)
+
+
+def test_a_template_is_read_from_the_cache_and_follows_what_decides_it(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Any
+) -> None:
+    monkeypatch.setenv("SOJOURN_CACHE", str(tmp_path))
+    made = template()
+    path = tmp_path / "web" / f"{worlds._decisive_hash(0)}.sqlite3"
+    path.parent.mkdir()
+    path.write_bytes(made)
+    template.cache_clear()
+    assert template() == made
+    assert worlds._decisive_hash(0) != worlds._decisive_hash(1)
+    template.cache_clear()
+    path.unlink()
+
+
+def test_the_template_is_sound_and_small() -> None:
+    made = template()
+    db = World.restore(made).db
+    assert rows(db, "PRAGMA integrity_check") == [("ok",)]
+    assert rows(db, "PRAGMA foreign_key_check") == []
+    assert len(made) <= 3_300_000
+    assert len(rows(db, "SELECT * FROM web_session")) == 0
+
+
+def test_log_in_says_what_it_does_not_know() -> None:
+    with pytest.raises(ConfigError, match="known: admin"):
+        shared().log_in("shap", EMMA)
+    with pytest.raises(ConfigError, match="no user"):
+        shared().log_in("shop", "nobody@example.com")
+
+
+def test_an_unknown_host_is_not_found() -> None:
+    page = Client(shared(), "shop").request("GET", "http://evil.example/")
+    assert page.status == 404
+    assert page.html == "No such host.\n"
+
+
+def test_head_has_headers_and_no_body() -> None:
+    page = Client(shared(), "shop").request("HEAD", "/")
+    assert (page.status, page.html) == (200, "")
+    assert int(page.headers["Content-Length"]) > 1000
+
+
+def test_a_wrong_method_is_told_the_right_ones() -> None:
+    page = Client(shared(), "shop").request("POST", "/search")
+    assert (page.status, page.headers["Allow"]) == (405, "GET, HEAD")
+    assert Client(shared(), "shop").request("BREW", "/").status == 405
+
+
+@pytest.mark.parametrize(
+    ("environ", "status"),
+    [
+        ({"CONTENT_LENGTH": str(MAX_BODY_BYTES + 1)}, 413),
+        ({"CONTENT_LENGTH": "-1"}, 400),
+        ({"CONTENT_LENGTH": "many"}, 400),
+        ({"CONTENT_LENGTH": "3", "CONTENT_TYPE": "application/json", "wsgi.input": io.BytesIO(b"{} ")}, 415),
+        ({"CONTENT_LENGTH": "5", "wsgi.input": io.BytesIO(b"a=%00")}, 400),
+        ({"CONTENT_LENGTH": "", "CONTENT_TYPE": ""}, 422),
+    ],
+)
+def test_a_body_that_is_no_form_is_refused(environ: dict[str, Any], status: int) -> None:
+    assert Client(shared(), "shop").request("POST", "/contact", **environ).status == status
+
+
+HOSTILE = [
+    "'; DROP TABLE shop_product; --",
+    "<script>alert(1)</script>",
+    "\x00",
+    "\ud800",
+    "%00",
+    "../../etc/passwd",
+    "9" * 400,
+    "a" * 20_000,
+    "%' OR 1=1",
+    "\\",
+    "{{ 7 * 7 }}",
+    "\N{SNOWMAN}\u202e",
+]
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_hostile_input_ends_in_a_page(text: str) -> None:
+    world = World.restore(template())
+    paths = ["/search", "/category/electronics", "/", "/product/x", "/admin/orders", "/admin/reports/sales"]
+    names = ["q", "sort", "page", "brand", "price_from", "from", "status", "number", "dir", "next"]
+    for site, user in (("shop", EMMA), ("admin", "admin")):
+        client = Client(world, site).log_in(site, user)
+        for path in paths:
+            query = "&".join(f"{name}={text}" for name in names)
+            environ = {"QUERY_STRING": query, "wsgi.input": io.BytesIO(b"")}
+            assert client.request("GET", path, **environ).status in (200, 303, 400, 404)
+        environ = {"PATH_INFO": f"/{text}", "HTTP_COOKIE": f"session={text}"}
+        assert client.request("GET", "/", **environ).status in (303, 400, 404)
+    assert changed_tables(world, template()) == {}
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(st.tuples(st.text(max_size=12), st.text(max_size=30)), max_size=5), st.data())
+def test_any_form_sent_anywhere_ends_in_a_page(pairs: list[tuple[str, str]], data: st.DataObject) -> None:
+    site = data.draw(st.sampled_from([site for site in SITES if site.name in ("shop", "admin")]))
+    method, path = data.draw(st.sampled_from(site.paths()))
+    path = path.replace("<int:key>", "3").replace("<slug>", "x").replace("<number>", "000000001")
+    client = Client(shared(), site.name)
+    client.cookies["session"] = session_of(site.name)
+    body = "&".join(f"{name}={value}" for name, value in pairs).encode("utf-8", errors="replace")
+    page = client.request(method, path, body)
+    assert page.status in (200, 303, 400, 404, 405, 422)
+    if page.status == 303 and path.endswith("/logout"):
+        session_of.cache_clear()
+
+
+@cache
+def session_of(site: str) -> str:
+    return shared().log_in(site, {"shop": EMMA, "admin": "admin"}[site]).partition("=")[2]
+
+
+def test_a_fault_of_a_site_rises_and_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World.restore(template())
+    shop = site_of(HOSTS["shop"])
+    assert shop is not None
+
+    def broken(context: Any) -> Any:
+        context.db.execute("DELETE FROM shop_wish")
+        raise RuntimeError("a fault")
+
+    monkeypatch.setitem(shop._fixed, "/contact", {"GET": broken})
+    with pytest.raises(EnvError, match=r"onestopmarket.com failed at GET '/contact': RuntimeError: a fault"):
+        Client(world, "shop").get("/contact")
+    assert changed_tables(world, template()) == {}
+    assert Client(world, "shop").get("/").status == 200  # and the world goes on
+
+
+def test_a_refused_form_changes_nothing() -> None:
+    world = World.restore(template())
+    page = Client(world, "shop").post("/account/create", first_name="A", email="x")
+    assert page.status == 422
+    assert changed_tables(world, template()) == {}
+
+
+def test_worlds_and_threads_do_not_mix() -> None:
+    """Four threads on two worlds: every request is answered, and each world holds exactly its own writes."""
+    pair = [World.restore(template()) for _ in range(2)]
+    failures: list[object] = []
+
+    def shopping(world: World, product: int) -> None:
+        client = Client(world, "shop")
+        for _ in range(10):
+            page = client.post("/cart/add", product=product)
+            if "You added" not in page.html:
+                failures.append(page.html)
+
+    stocked = [row[0] for row in rows(shared().db, "SELECT id FROM shop_product WHERE stock > 20 ORDER BY id LIMIT 4")]
+    threads = [threading.Thread(target=shopping, args=(pair[n % 2], stocked[n])) for n in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failures == []
+    for number, world in enumerate(pair):
+        held = rows(world.db, "SELECT product_id, quantity FROM shop_cart_item ORDER BY product_id")
+        assert held == [(stocked[n], 10) for n in range(4) if n % 2 == number]
