@@ -147,19 +147,24 @@ class Client:
 
 def changed_tables(world: World, template: bytes) -> dict[str, int]:
     """Table -> rows that are in only one of the world and its template; sessions and counters left out."""
-    original = World.restore(template)
+    db = world.db
+    db.execute("ATTACH ':memory:' AS original")
     try:
-        tables = [row[0] for row in world.db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
-        skipped = ("web_session", "sqlite_sequence", "sqlite_stat1")
+        db.deserialize(template, name="original")
+        tables = [
+            row[0] for row in db.execute("SELECT name FROM main.sqlite_master WHERE type = 'table' ORDER BY name")
+        ]
         found = {}
-        for table in sorted(set(tables) - set(skipped)):
-            query = f"SELECT * FROM {table}"
-            rows = [{tuple(row) for row in db.execute(query)} for db in (world.db, original.db)]
-            if rows[0] != rows[1]:
-                found[table] = len(rows[0] ^ rows[1])
+        for table in tables:
+            if table in ("web_session", "sqlite_sequence", "sqlite_stat1"):
+                continue
+            here, there = f"SELECT * FROM main.{table}", f"SELECT * FROM original.{table}"
+            ways = (f"{here} EXCEPT {there}", f"{there} EXCEPT {here}")
+            count = sum(db.execute(f"SELECT count(*) FROM ({way})").fetchone()[0] for way in ways)
+            found |= {table: count} if count else {}
         return found
     finally:
-        original.close()
+        db.execute("DETACH original")
 
 
 def crawled(client: Client, start: str, limit: int) -> dict[str, Page]:

@@ -29,6 +29,17 @@ def ago(*, days: float) -> str:
     return (datetime.strptime(NOW, _FORMAT) - timedelta(seconds=int(days * 86400))).strftime(_FORMAT)
 
 
+def later(stamp: str, *, days: float) -> str:
+    """The stamp so many days after `stamp`, to the second."""
+    return (datetime.strptime(stamp, _FORMAT) + timedelta(seconds=int(days * 86400))).strftime(_FORMAT)
+
+
+def between(rng: Random, first: str, last: str) -> str:
+    """A random stamp from `first` to `last`; `first` if that is the later one."""
+    span = datetime.strptime(last, _FORMAT) - datetime.strptime(first, _FORMAT)
+    return later(first, days=rng.uniform(0, max(0.0, span.total_seconds())) / 86400)
+
+
 def past(rng: Random, *, days: float, recent: float = 0.0) -> str:
     """A random stamp between `days` and `recent` days before `NOW`."""
     return ago(days=rng.uniform(recent, days))

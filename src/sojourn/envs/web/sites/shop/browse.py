@@ -8,7 +8,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sojourn.envs.web.sites.framework import Context, Entry, NotFound, Reply, Routes
-from sojourn.envs.web.sites.shop.queries import MEAN_STARS, PRODUCT_COLUMNS, like, page_of, product_by_slug, where
+from sojourn.envs.web.sites.shop.queries import (
+    MEAN_STARS,
+    PRODUCT_COLUMNS,
+    page_of,
+    product_by_slug,
+    search_clause,
+    where,
+)
 
 routes = Routes()
 PER_PAGE = 12
@@ -66,17 +73,14 @@ def category(ctx: Context, slug: str) -> Reply:
 
 @routes.get("/search")
 def search(ctx: Context) -> Reply:
-    """Products whose name, brand, number or description holds every word."""
+    """Products that hold every word in their name, number, description or category."""
     words = ctx.query.get("q")[:200]
     if not words:
         return ctx.render("search_form.html", words="")
     wanted = _Filter()
     for word in words.split()[:10]:
-        pattern = like(word)
-        wanted.add(
-            "(p.name LIKE ? ESCAPE '\\' OR p.description LIKE ? ESCAPE '\\' OR p.sku LIKE ? ESCAPE '\\')",
-            *(pattern, pattern, pattern),
-        )
+        clause, values = search_clause(word)
+        wanted.add(clause, *values)
     return _listing(ctx, "search.html", wanted, words=words)
 
 

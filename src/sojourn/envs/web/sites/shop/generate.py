@@ -8,7 +8,8 @@ from random import Random
 from typing import Any
 
 from sojourn.envs.web.sites.shop.histories import add_customers, add_orders, add_wishes
-from sojourn.envs.web.sites.vocabulary import ago, past, slug_of, vocabulary
+from sojourn.envs.web.sites.shop.queries import search_clause
+from sojourn.envs.web.sites.vocabulary import ago, between, past, slug_of, vocabulary
 
 PRODUCTS_PER_CATEGORY = 16
 _ENDINGS = (99, 99, 99, 95, 49, 0)
@@ -94,17 +95,18 @@ def _price(rng: Random, low: int, high: int) -> int:
 
 def _add_reviews(db: sqlite3.Connection, rng: Random, words: Any) -> None:
     products = db.execute(
-        "SELECT p.id, c.name AS category, d.name AS department FROM shop_product p"
+        "SELECT p.id, p.created_at, c.name AS category, d.name AS department FROM shop_product p"
         " JOIN shop_category c ON c.id = p.category_id JOIN shop_category d ON d.id = c.parent_id ORDER BY p.id"
     ).fetchall()
-    customers = db.execute("SELECT id, first_name, last_name FROM shop_customer ORDER BY id").fetchall()
+    customers = db.execute("SELECT id, first_name, last_name, created_at FROM shop_customer ORDER BY id").fetchall()
     rows = []
     for product in products:
         features = words["departments"][product["department"]]["leaves"][product["category"]]["features"]
         for customer in rng.sample(customers, min(rng.choice((0, 1, 2, 2, 3, 3, 4, 5, 6, 9)), len(customers))):
             stars = rng.choice(_STARS)
             status = "approved" if rng.random() < 0.95 else rng.choice(("pending", "pending", "rejected"))
-            created = past(rng, days=2 if status == "pending" else 600, recent=0.1 if status == "pending" else 3)
+            known = max(product["created_at"], customer["created_at"])
+            created = past(rng, days=2) if status == "pending" else between(rng, known, ago(days=3))
             title, text = rng.choice(words["titles"][str(stars)]), _opinion(rng, words, stars, features)
             nickname = f"{customer['first_name']} {customer['last_name'][0]}."
             rows.append((product["id"], customer["id"], nickname, title, text, stars, status, created))
@@ -129,7 +131,9 @@ def _add_search_terms(db: sqlite3.Connection, rng: Random) -> None:
     names = [row[0] for row in db.execute("SELECT name FROM shop_category WHERE parent_id IS NOT NULL ORDER BY id")]
     brands = [row[0] for row in db.execute("SELECT DISTINCT brand FROM shop_product ORDER BY brand")]
     for term in [*rng.sample([name.lower() for name in names], 12), *rng.sample([b.lower() for b in brands], 10)]:
-        found = db.execute("SELECT count(*) FROM shop_product WHERE name LIKE ?", (f"%{term}%",)).fetchone()[0]
+        wanted = [search_clause(word) for word in term.split()]
+        clauses, values = " AND ".join(clause for clause, _ in wanted), [v for _, bound in wanted for v in bound]
+        found = db.execute(f"SELECT count(*) FROM shop_product p WHERE {clauses}", values).fetchone()[0]
         db.execute(
             "INSERT INTO shop_search_term (term, num_results, uses) VALUES (?, ?, ?)", (term, found, rng.randint(2, 60))
         )

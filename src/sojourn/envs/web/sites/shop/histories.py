@@ -9,7 +9,7 @@ from typing import Any
 
 from sojourn.envs.web.sites.session import password_hash
 from sojourn.envs.web.sites.shop.prices import discount_cents, shipping_cents
-from sojourn.envs.web.sites.vocabulary import past, slug_of
+from sojourn.envs.web.sites.vocabulary import ago, later, past, slug_of
 
 NUM_CUSTOMERS = 60
 GROUPS = ("General", "Wholesale", "Retailer")
@@ -97,13 +97,13 @@ def _add_order(
         carrier, tracking = rng.choice(_CARRIERS), f"{rng.randrange(10**11, 10**12)}"
         db.execute(
             "INSERT INTO shop_shipment (order_id, carrier, tracking_number, created_at) VALUES (?, ?, ?, ?)",
-            (order, carrier, tracking, moment),
+            (order, carrier, tracking, later(moment, days=rng.uniform(0.5, 3))),
         )
 
 
 def _status(rng: Random, moment: str) -> str:
     """Old orders are done or canceled; those of the last three weeks are under way."""
-    if moment < "2024-05-25":
+    if moment < ago(days=21):
         return "canceled" if rng.random() < 0.14 else "complete"
     return rng.choice(("pending", "pending", "processing", "processing", "on hold", "canceled"))
 

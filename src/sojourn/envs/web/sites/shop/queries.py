@@ -68,6 +68,13 @@ def like(word: str) -> str:
     return f"%{escaped}%"
 
 
+def search_clause(word: str) -> tuple[str, list[str]]:
+    """SQL that finds `word` in name, number, description or category of product ``p``, and what it is bound to."""
+    clause = "(p.name LIKE ? ESCAPE '\\' OR p.description LIKE ? ESCAPE '\\' OR p.sku LIKE ? ESCAPE '\\'"
+    clause += " OR p.category_id IN (SELECT id FROM shop_category WHERE name LIKE ? ESCAPE '\\'))"
+    return clause, [like(word)] * 4
+
+
 def where(clauses: Sequence[str]) -> str:
     """The clauses joined with AND, behind WHERE; nothing for none."""
     return f"WHERE {' AND '.join(clauses)}" if clauses else ""
