@@ -44,16 +44,14 @@ class _Filter:
 @routes.get("/")
 def home(ctx: Context) -> Reply:
     """Departments with their categories, and what sells best."""
-    rows = ctx.db.execute(
-        "SELECT d.slug AS department_slug, d.name AS department, c.slug, c.name FROM shop_category c"
-        " JOIN shop_category d ON d.id = c.parent_id ORDER BY d.position, c.position"
-    ).fetchall()
+    rows = ctx.db.execute("SELECT id, parent_id, slug, name FROM shop_category ORDER BY parent_id, position").fetchall()
+    tree = [(top, [row for row in rows if row["parent_id"] == top["id"]]) for top in rows if top["parent_id"] is None]
     best = ctx.db.execute(
         f"SELECT {PRODUCT_COLUMNS} FROM shop_product p WHERE p.is_enabled AND p.id IN"
         " (SELECT product_id FROM shop_order_line GROUP BY product_id ORDER BY sum(quantity) DESC, product_id LIMIT 6)"
         " ORDER BY p.name"
     ).fetchall()
-    return ctx.render("home.html", rows=rows, best=best)
+    return ctx.render("home.html", tree=tree, best=best)
 
 
 @routes.get("/category/<slug>")
