@@ -105,9 +105,10 @@ def _titles(rng: Random, topic: Topic) -> list[tuple[str, str]]:
 
 
 def _votes(rng: Random, most: int) -> tuple[int, int]:
-    """Up and down votes: many get few, few get many."""
-    ups = int(most ** rng.random())
-    return ups, int(ups * rng.random() * 0.4)
+    """Up and down votes: many get few, few get many; some get more against them."""
+    more, part = int(most ** rng.random()), rng.random() * 0.4
+    ups, downs = more, int(more * part)
+    return (downs, ups) if rng.random() < 0.1 else (ups, downs)
 
 
 def _body(rng: Random, topic: Topic, thing: str, count: int) -> str:

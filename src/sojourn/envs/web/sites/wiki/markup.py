@@ -76,7 +76,7 @@ def parse(text: str) -> Parsed:
 
 def title_path(title: str) -> str:
     """The part of an address that names an article: blanks become underscores."""
-    return quote(title.replace(" ", "_"), safe="()',:&")
+    return quote(title.replace(" ", "_"), safe="")
 
 
 def anchor(heading: str) -> str:
