@@ -6,6 +6,7 @@ import io
 import sqlite3
 import threading
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -242,3 +243,10 @@ def test_worlds_and_threads_do_not_mix() -> None:
     for number, world in enumerate(pair):
         held = rows(world.db, "SELECT product_id, quantity FROM shop_cart_item ORDER BY product_id")
         assert held == [(stocked[n], 10) for n in range(4) if n % 2 == number]
+
+
+@pytest.mark.parametrize("name", ["shop", "admin"])
+def test_every_page_and_form_is_documented(name: str) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "web_sites.md").read_text(encoding="utf-8")
+    site = next(site for site in SITES if site.name == name)
+    assert [path for _, path in site.paths() if f"`{path}`" not in page] == []
