@@ -30,12 +30,18 @@ def aimed(tree: Tree, action: Click | Type | Select | Hover) -> Node:
 
 
 def clicked(tree: Tree, action: Click) -> Node:
-    """The node to click: the one named or, where nothing happens to it, the only one in it that something does."""
+    """The node to click: the one named or, where nothing happens to it, the only one in it that something does.
+
+    Raises `ActionError` where there are several: in the middle of them a pointer would hit any.
+    """
     node = aimed(tree, action)
     if node.role in INTERACTIVE:
         return node
-    inner = [line.node for _, line in tree.inside(action.node) if line.node.role in INTERACTIVE]
-    return inner[0] if len(inner) == 1 else node
+    inner = [(number, line.node) for number, line in tree.inside(action.node) if line.node.role in INTERACTIVE]
+    if len(inner) > 1:
+        some = " or ".join(f"[{number}]" for number, _ in inner[:2])
+        raise ActionError(f"Element [{action.node}] holds several elements to click, such as {some}: name one of them.")
+    return inner[0][1] if inner else node
 
 
 def field(tree: Tree, action: Type) -> tuple[Node, str]:

@@ -25,6 +25,7 @@ def nodes_of(ax_nodes: Sequence[AxNode]) -> Node:
     """The tree of ``Accessibility.getFullAXTree``; elements are referred to by their backend node id."""
     by_id = {node["nodeId"]: node for node in ax_nodes}
     root = _made(ax_nodes[0])
+    root.properties = (("focused", "True"),)  # unless the focus went to the window, which has no address bar here
     _fill(ax_nodes[0], root.children, by_id)
     return root
 

@@ -30,7 +30,7 @@ from sojourn.envs.web.browser.chromium.server import EPISODE_HEADER, LoopbackSer
 from sojourn.envs.web.browser.protocol import MAX_LINES, NO_PAGE_AFTER, NO_PAGE_BEFORE, Observation, error_message
 from sojourn.envs.web.browser.urls import BLANK, host_of, typed
 from sojourn.envs.web.browser.wsgi import WsgiApp
-from sojourn.envs.web.tree import Tree, lay_out, page_error
+from sojourn.envs.web.tree import Node, Tree, lay_out, page_error
 from sojourn.errors import EnvError
 
 T = TypeVar("T")
@@ -49,6 +49,10 @@ _CHOOSE = """function(option) {
   for (const each of this.options) each.selected = each === option;
   for (const kind of ['input', 'change']) this.dispatchEvent(new Event(kind, {bubbles: true}));
 }"""
+_OPENING = ("Enter", "Space", " ")
+"""Keys that would open the list of a menu that has the focus: a window of the system's, where no tree shows what is
+chosen. It is not opened; `select` chooses."""
+_ON_MENU = "document.activeElement instanceof HTMLSelectElement"
 
 
 class ChromiumBrowser:
@@ -205,7 +209,7 @@ class ChromiumBrowser:
         match action:
             case Click():
                 chosen = aims.as_select(tree, action)
-                await (self._select(chosen, tree) if chosen else self._click(aims.clicked(tree, action).ref))
+                await (self._select(chosen, tree) if chosen else self._click(aims.clicked(tree, action)))
             case Type():
                 await self._type(action, tree)
             case Select():
@@ -215,7 +219,7 @@ class ChromiumBrowser:
                 if place is not None:
                     await self._page.mouse(*place, press=False)
             case Press(keys=keys):
-                await self._page.page.keyboard.press(aims.keys(keys))
+                await self._press(aims.keys(keys))
             case Scroll(down=down):
                 return await self._scroll(down)
             case Goto(url=url):
@@ -291,8 +295,16 @@ class ChromiumBrowser:
             self._at = len(self._pages) - 1
         await self._page.page.bring_to_front()
 
-    async def _click(self, node: int) -> None:
-        place = await self._page.center(node)
+    async def _press(self, keys: str) -> None:
+        if keys in _OPENING and await self._page.value(_ON_MENU):
+            return
+        await self._page.page.keyboard.press(keys)
+
+    async def _click(self, node: Node) -> None:
+        if node.role == "combobox" and not node.is_text_field and not node.is_disabled:
+            await self._page.apply(node.ref, "function() { this.focus(); }")
+            return
+        place = await self._page.center(node.ref)
         if place is None:
             raise ActionError("This element cannot be clicked: it takes no room on the page.")
         await self._page.mouse(*place, press=True)

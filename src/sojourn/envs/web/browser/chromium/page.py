@@ -225,6 +225,11 @@ class Page:
             work.append(self.send("Input.dispatchMouseEvent", type="mouseReleased", **button))
         await asyncio.gather(*work)
 
+    async def value(self, expression: str) -> Any:
+        """The value of a JavaScript expression."""
+        answer = await self.send("Runtime.evaluate", expression=expression, returnByValue=True)
+        return answer["result"].get("value")
+
     async def apply(self, node: int, function: str, *arguments: Any, other: int | None = None) -> Any:
         """The value of a JavaScript function called on an element, with `other`, an element, as its first argument."""
         target = (await self.send("DOM.resolveNode", backendNodeId=node))["object"]["objectId"]

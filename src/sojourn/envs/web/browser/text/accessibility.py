@@ -66,10 +66,10 @@ class Builder:
         """The node of the whole page."""
         children: list[Node] = []
         element = self.document.root
-        if element is not None:
-            body = element.find("body")
-            self.inside(element if body is None else body, children)
-        return Node(role="RootWebArea", name=self.document.title, properties=(_FOCUSED,), children=children)
+        body = element.find("body")
+        self.inside(element if body is None else body, children)
+        title = self.document.title
+        return Node(role="RootWebArea", name=title, properties=(_FOCUSED,), children=children, ref=element)
 
     def inside(self, element: Element, out: list[Node]) -> None:
         """Append the nodes of what an element holds."""

@@ -22,7 +22,7 @@ from sojourn.envs.web.actions import (
 )
 from sojourn.envs.web.browser import aims
 from sojourn.envs.web.browser.protocol import MAX_LINES, NO_PAGE_AFTER, NO_PAGE_BEFORE, Observation
-from sojourn.envs.web.browser.text.client import Client, Fetched
+from sojourn.envs.web.browser.text.client import Client
 from sojourn.envs.web.browser.text.document import (
     Document,
     Element,
@@ -36,6 +36,7 @@ from sojourn.envs.web.browser.text.document import (
     value_of,
 )
 from sojourn.envs.web.browser.text.forms import (
+    Submission,
     default_button,
     first_invalid,
     is_submit,
@@ -164,20 +165,29 @@ class TextBrowser:
             tab.refresh(fetched)
         return None
 
-    def _visit(self, url: str) -> str | None:
-        """Go to `url` as if it had been typed."""
-        if "#" in url and without_fragment(url) == without_fragment(self._tab.url):
+    def _visit(self, url: str, *, referrer: str = "", new_tab: bool = False) -> str | None:
+        """Go to `url`, from the page `referrer` if a link led to it."""
+        if "#" in url and without_fragment(url) == without_fragment(self._tab.url) and not new_tab:
             self._tab.jump(url)
             return None
-        return self._show(self._client.fetch(url))
+        return self._request(Submission(url=url, new_tab=new_tab, is_form=False), referrer)
 
-    def _show(self, fetched: Fetched, *, new_tab: bool = False) -> str | None:
+    def _request(self, request: Submission, referrer: str) -> str | None:
+        """Make a request and show what comes of it."""
+        fetched = self._client.fetch(
+            request.url,
+            method=request.method,
+            body=request.body,
+            content_type=request.content_type,
+            referrer=referrer,
+        )
         if fetched.remark is not None:
             return fetched.remark
-        if new_tab and len(self._tabs) < aims.MAX_TABS:
+        if request.new_tab and len(self._tabs) < aims.MAX_TABS:
             self._tabs.append(Tab())
             self._at = len(self._tabs) - 1
-        self._tab.show(fetched)
+        # a link to the same address makes no new entry of the history, a form does, as in Chromium
+        self._tab.show(fetched, in_place=not request.is_form and request.url == self._tab.url)
         return None
 
     # --------------------------------------------------------------------------------------------------------- clicks
@@ -196,6 +206,7 @@ class TextBrowser:
 
     def _focus_at(self, element: Element) -> None:
         """Give the focus to the innermost element around `element` that takes it, else to none."""
+        self._document.clicked = element
         while element is not None and not is_focusable(element):
             element = element.getparent()
         self._document.focus = element
@@ -226,15 +237,10 @@ class TextBrowser:
         return None
 
     def _follow(self, link: Element) -> str | None:
-        tab = self._tab
-        url = joined(tab.url, link.get("href", ""))
+        url = joined(self._tab.url, link.get("href", ""))
         if url is None:
             return None
-        if "#" in url and without_fragment(url) == without_fragment(tab.url):
-            tab.jump(url)
-            return None
-        fetched = self._client.fetch(url, referrer=tab.url)
-        return self._show(fetched, new_tab=link.get("target") == "_blank")
+        return self._visit(url, referrer=self._tab.url, new_tab=link.get("target") == "_blank")
 
     def _toggle_details(self, summary: Element) -> None:
         details = summary.getparent()
@@ -267,16 +273,7 @@ class TextBrowser:
             self._focus_at(element)
             return remark
         request = submission(self._document, self._tab.url, form, submitter)
-        if request is None:
-            return None
-        fetched = self._client.fetch(
-            request.url,
-            method=request.method,
-            body=request.body,
-            content_type=request.content_type,
-            referrer=self._tab.url,
-        )
-        return self._show(fetched, new_tab=request.new_tab)
+        return None if request is None else self._request(request, self._tab.url)
 
     # ----------------------------------------------------------------------------------------------------------- keys
 
@@ -328,15 +325,13 @@ class TextBrowser:
             self._tab.changed()
 
     def _move_focus(self, by: int) -> None:
+        """Go to the next element that takes the focus, from the one that has it or from where the last click was."""
         document = self._document
-        if document.root is None:
-            return
-        stops = [el for el in document.root.iter() if isinstance(el.tag, str) and is_focusable(el)]
-        stops = [el for el in stops if el.get("tabindex") != "-1"]
-        if not stops:
-            return
-        at = stops.index(document.focus) + by if document.focus in stops else (0 if by > 0 else -1)
-        document.focus = stops[at] if -len(stops) <= at < len(stops) else None
+        elements = [element for element in document.root.iter() if isinstance(element.tag, str)]
+        start = document.focus if document.focus is not None else document.clicked
+        at = elements.index(start) if start in elements else (-1 if by > 0 else len(elements))
+        ahead = elements[at + 1 :] if by > 0 else elements[:at][::-1]
+        document.focus = next((el for el in ahead if is_focusable(el) and el.get("tabindex") != "-1"), None)
         self._tab.changed()
 
     def _enter(self) -> str | None:

@@ -18,6 +18,7 @@ _VALUE_INPUTS = frozenset({"date", "time", "datetime-local", "month", "week", "c
 _FOCUSABLE = frozenset({"input", "select", "textarea", "button", "summary"})
 Edit = str | bool | tuple[int, ...]
 """What a control was set to: a text, whether it is ticked, or the numbers of the chosen options."""
+_NOTHING = b"<html><body></body></html>"
 
 
 class Document:
@@ -28,34 +29,36 @@ class Document:
         data = html.encode("utf-8", errors="replace") if isinstance(html, str) else html
         parser = etree.HTMLParser(encoding="utf-8", remove_comments=False, huge_tree=False)
         try:
-            self.root: Element | None = etree.fromstring(data, parser) if data.strip() else None
+            root = etree.fromstring(data, parser) if data.strip() else None
         except etree.XMLSyntaxError:
-            self.root = None  # nothing but white space, comments or control characters
+            root = None  # nothing but white space, comments or control characters
+        self.root: Element = etree.fromstring(_NOTHING, parser) if root is None else root
         self.edits: dict[int, Edit] = {}
         """What was changed in which control; applied again when the page is shown from the history."""
         self.focus: Element | None = None
-        if self.root is not None:
+        self.clicked: Element | None = None
+        """Where the last click was."""
+        if b"autofocus" in data:
             self.focus = next((el for el in self.root.iter(*CONTROLS) if "autofocus" in el.attrib), None)
 
     @cached_property
     def controls(self) -> list[Element]:
         """Inputs, selections and text areas in document order."""
-        return [] if self.root is None else list(self.root.iter("input", "select", "textarea"))
+        return list(self.root.iter("input", "select", "textarea"))
 
     @cached_property
     def by_id(self) -> dict[str, Element]:
         """The first element of each id."""
         found: dict[str, Element] = {}
-        if self.root is not None:
-            for element in self.root.xpath("//*[@id]"):
-                found.setdefault(element.get("id"), element)
+        for element in self.root.xpath("//*[@id]"):
+            found.setdefault(element.get("id"), element)
         return found
 
     @cached_property
     def labels(self) -> dict[Element, list[Element]]:
         """Control -> its labels."""
         found: dict[Element, list[Element]] = {}
-        for label in () if self.root is None else self.root.iter("label"):
+        for label in self.root.iter("label"):
             control = self.labelled(label)
             if control is not None:
                 found.setdefault(control, []).append(label)
@@ -72,8 +75,6 @@ class Document:
     @property
     def title(self) -> str:
         """The document's title with its white space collapsed."""
-        if self.root is None:
-            return ""
         found = next(self.root.iter("title"), None)
         return "" if found is None else " ".join("".join(found.itertext()).split())
 

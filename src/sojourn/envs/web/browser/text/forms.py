@@ -31,21 +31,21 @@ _BARRED = frozenset({"hidden", "reset", "button"})
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Submission:
-    """One request that a form makes."""
+    """One request that a link or a form makes."""
 
     url: str
-    method: str
+    method: str = "GET"
     body: bytes = b""
     content_type: str = ""
     new_tab: bool = False
+    is_form: bool = True
 
 
 def controls_of(document: Document, form: Element) -> Iterator[Element]:
     """The controls of a form in document order, buttons too."""
-    if document.root is not None:
-        for element in document.root.iter("input", "select", "textarea", "button"):
-            if form_of(document, element) is form:
-                yield element
+    for element in document.root.iter("input", "select", "textarea", "button"):
+        if form_of(document, element) is form:
+            yield element
 
 
 def is_submit(element: Element) -> bool:
@@ -114,7 +114,7 @@ def submission(document: Document, url: str, form: Element, submitter: Element |
     pairs = entries(document, form, submitter)
     if method != "post":
         address = target.partition("#")[0].partition("?")[0]
-        return Submission(url=f"{address}?{encoded(pairs)}", method="GET", new_tab=new_tab)
+        return Submission(url=f"{address}?{encoded(pairs)}", new_tab=new_tab)
     kind = (stated.get("formenctype") or form.get("enctype") or "").strip().lower()
     if kind == "multipart/form-data":
         body, kind = _multipart(pairs), f"multipart/form-data; boundary={_BOUNDARY}"

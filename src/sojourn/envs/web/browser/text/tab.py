@@ -67,11 +67,11 @@ class Tab:
         """Whether nothing was opened in it yet."""
         return len(self._history) == 1 and self.url == BLANK
 
-    def show(self, fetched: Fetched) -> None:
-        """Go to a page; what came after the present one in the history is forgotten."""
+    def show(self, fetched: Fetched, *, in_place: bool = False) -> None:
+        """Go to a page, `in_place` of the present one or after it; what came after it in the history is forgotten."""
         entry = _entry(fetched)
-        if fetched.url == self.url and not self.is_blank:
-            self._history[self._at] = entry  # the same address again: no new entry, as in Chromium
+        if in_place:
+            self._history[self._at] = entry
         else:
             self._push(entry)
         self._load()
