@@ -39,8 +39,15 @@ def django_handler() -> Any:
 
 
 def _stop_the_clock() -> None:
-    timezone = module("django.utils.timezone")
-    timezone.now = episode.now
+    """Time and chance are the episode's: replaying it gives the same pages."""
+    module("django.utils.timezone").now = episode.now
+    crypto = module("django.utils.crypto")
+    letters = crypto.RANDOM_STRING_CHARS
+
+    def get_random_string(length: int, allowed_chars: str = letters) -> str:
+        return episode.token(length, allowed_chars)
+
+    crypto.get_random_string = get_random_string
 
 
 def _stop_late_clocks() -> None:

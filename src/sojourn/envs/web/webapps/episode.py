@@ -6,6 +6,7 @@ request and read by the database back ends and by the clock.
 
 from __future__ import annotations
 
+import hashlib
 import sqlite3
 import threading
 from collections.abc import Iterator, Mapping
@@ -29,6 +30,7 @@ class Episode:
         self.notes: dict[str, dict[object, object]] = {}
         """What an application keeps in the process for this episode alone."""
         self.num_requests = 0
+        self.num_tokens = 0
         self._lock = threading.Lock()
 
     def now(self) -> datetime:
@@ -61,6 +63,24 @@ def now() -> datetime:
     """The time of the running request's episode; the world's start outside of one (while applications load)."""
     episode = _current.get(None)
     return episode.now() if episode else WORLD_START
+
+
+def token(length: int, alphabet: str) -> str:
+    """A text that looks random, the same in every run of an episode: it shows in addresses and in the database.
+
+    Nothing here is worth guarding: each world is a copy of one that anybody may read.
+    """
+    episode = _current.get(None)
+    number = 0
+    if episode is not None:
+        episode.num_tokens += 1
+        number = episode.num_tokens
+    digest = int.from_bytes(hashlib.shake_256(f"{number}".encode()).digest(2 * length), "big")
+    letters = []
+    for _ in range(length):
+        digest, place = divmod(digest, len(alphabet))
+        letters.append(alphabet[place])
+    return "".join(letters)
 
 
 def _restored(template: bytes) -> sqlite3.Connection:

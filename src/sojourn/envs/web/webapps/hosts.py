@@ -26,3 +26,11 @@ CUSTOMER = Account(user="rosa.lind@example.com", password="tulip-42-garden")
 MERCHANT = Account(user="merchant@example.com", password="ledger-17-counter")
 MEMBER = Account(user="rosa", password="tulip-42-garden")
 DEVELOPER = Account(user="rosa", password="tulip-42-garden")
+
+SHOP_SESSIONS: Mapping[str, str] = {
+    CUSTOMER.user: "harbourcustomersession0000000001",
+    MERCHANT.user: "harbourmerchantsession0000000002",
+}
+"""Who -> the key of a session that is open in every world."""
+FORUM_SESSION = "harbourforumsession0000000000003"
+TRACKER_SESSION = "harbourtrackersession00000000004"

@@ -37,6 +37,9 @@ _OPTIONS = (
     ("trac", "default_date_format", "iso8601"),
     ("logging", "log_type", "none"),
     ("notification", "smtp_enabled", "false"),
+    ("header_logo", "src", ""),
+    ("header_logo", "alt", PROJECT),
+    ("attachment", "max_size", "0"),  # bytes: a file would outlive the episode
     (
         "trac",
         "permission_policies",
@@ -113,6 +116,7 @@ def _stop_the_clock() -> None:
     datefmt = module("trac.util.datefmt")
     datefmt.time_now = lambda: episode.now().timestamp()
     datefmt.datetime_now = datetime_now
+    module("trac.util").hex_entropy = lambda digits=32: episode.token(digits, "0123456789abcdef")
 
 
 def _made_once() -> Path:
@@ -142,10 +146,16 @@ def _give_each_episode_its_own(env: Any) -> None:
     manager.shutdown()
     manager._cnx_pool = _EpisodePool()
     module("trac.cache").CacheManager(env)._cache = _PerEpisode()
+    env.config.set = env.config.remove = env.config.save = _refuse
     perm = module("trac.perm")
     for owner in (perm.PermissionSystem, perm.DefaultPermissionStore, perm.DefaultPermissionPolicy):
         if hasattr(owner, "CACHE_EXPIRY"):
             owner.CACHE_EXPIRY = -1  # seconds: what one episode may do is never what another was told
+
+
+def _refuse(*_: object, **__: object) -> None:
+    """The configuration is one file for all episodes."""
+    raise module("trac.core").TracError("The configuration can't be changed here.")
 
 
 class _EpisodePool:

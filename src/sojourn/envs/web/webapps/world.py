@@ -8,7 +8,15 @@ from typing import Any
 
 from sojourn.envs.web.webapps.django_app import django_handler, forget_thread
 from sojourn.envs.web.webapps.episode import Episode
-from sojourn.envs.web.webapps.hosts import HOSTS, TRACKER_HOST
+from sojourn.envs.web.webapps.hosts import (
+    FORUM_HOST,
+    FORUM_SESSION,
+    HOSTS,
+    SHOP_HOST,
+    SHOP_SESSIONS,
+    TRACKER_HOST,
+    TRACKER_SESSION,
+)
 from sojourn.envs.web.webapps.trac_app import trac_app
 
 Start = Callable[..., Any]
@@ -44,6 +52,15 @@ class AppsWorld:
                 if hasattr(pieces, "close"):
                     pieces.close()
                 forget_thread()
+
+    @staticmethod
+    def cookies(shop_user: str | None) -> Mapping[str, str]:
+        """Cookie headers by host of an agent that is logged in everywhere: on the shop as `shop_user`.
+
+        Nobody is logged in on the shop where it is None.
+        """
+        shop = {} if shop_user is None else {SHOP_HOST: f"sessionid={SHOP_SESSIONS[shop_user]}"}
+        return {**shop, FORUM_HOST: f"sessionid={FORUM_SESSION}", TRACKER_HOST: f"trac_auth={TRACKER_SESSION}"}
 
     def close(self) -> None:
         """Free the databases; may be called twice."""

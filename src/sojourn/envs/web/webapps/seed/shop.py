@@ -57,10 +57,14 @@ def _products(goods: Sequence[Goods]) -> list[Any]:
     products = []
     for number, item in enumerate(goods):
         product = _model("catalogue", "Product").objects.create(
-            title=item.title, upc=item.number, product_class=kind, description=item.description
+            title=item.title,
+            upc=item.number,
+            product_class=kind,
+            description=item.description,
+            meta_description="",  # as the dashboard would have saved it
         )
         made = WORLD_START - timedelta(days=200 - number / 2)
-        _model("catalogue", "Product").objects.filter(pk=product.pk).update(date_created=made, date_updated=made)
+        product.date_created = made  # kept when the product is saved again
         product.categories.add(categories[item.category])
         _model("partner", "StockRecord").objects.create(
             product=product,
@@ -129,6 +133,8 @@ def _reviews(rng: random.Random, products: Sequence[Any], users: dict[str, Any])
 
 def _orders(rng: random.Random, products: Sequence[Any], users: dict[str, Any], country: Any) -> None:
     buyers = [PEOPLE[0] if n % 9 == 0 else rng.choice(PEOPLE[1:]) for n in range(NUM_ORDERS)]
+    for person in PEOPLE:
+        _model("analytics", "UserRecord").objects.create(user=users[person.email], num_orders=buyers.count(person))
     for place, person in enumerate(buyers):
         placed = WORLD_START - timedelta(days=(NUM_ORDERS - place) * 1.5)
         chosen = [(product, rng.randint(1, 3)) for product in rng.sample(products, rng.randint(1, 4))]
@@ -138,6 +144,10 @@ def _orders(rng: random.Random, products: Sequence[Any], users: dict[str, Any], 
         order = _model("order", "Order").objects.create(
             number=str(FIRST_ORDER + place),
             site_id=1,
+            # Oscar numbers an order by its basket
+            basket=_model("basket", "Basket").objects.create(
+                owner=users[person.email], status="Submitted", date_submitted=placed
+            ),
             user=users[person.email],
             currency="USD",
             total_incl_tax=goods,

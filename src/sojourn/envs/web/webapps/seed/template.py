@@ -58,6 +58,7 @@ def _django() -> bytes:
     from django.core.management import call_command
 
     from sojourn.envs.web.webapps.seed.forum import seed_forum
+    from sojourn.envs.web.webapps.seed.sessions import seed_django_sessions
     from sojourn.envs.web.webapps.seed.shop import seed_shop
 
     world = Episode({_DJANGO: b""})
@@ -65,10 +66,12 @@ def _django() -> bytes:
         call_command("migrate", run_syncdb=True, verbosity=0, interactive=False)
         seed_shop(random.Random(f"{SEED}:shop"))
         seed_forum(random.Random(f"{SEED}:forum"))
+        seed_django_sessions()
     return _content(world, _DJANGO)
 
 
 def _trac() -> bytes:
+    from sojourn.envs.web.webapps.seed.sessions import seed_tracker_session
     from sojourn.envs.web.webapps.seed.tracker import seed_tracker
 
     app = trac_app.trac_app()
@@ -76,6 +79,7 @@ def _trac() -> bytes:
     with world.request():
         app.prepare()
         seed_tracker(app.env, random.Random(f"{SEED}:tracker"))
+        seed_tracker_session(app.env)
     return _content(world, trac_app.DATABASE)
 
 

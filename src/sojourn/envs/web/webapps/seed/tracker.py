@@ -104,7 +104,6 @@ def seed_tracker(env: Any, rng: random.Random) -> None:
         page.save("farahn", "First version", WORLD_START - timedelta(days=120 - number))
     permissions = module("trac.perm").PermissionSystem(env)
     permissions.grant_permission(DEVELOPER.user, "MILESTONE_ADMIN")
-    permissions.grant_permission(DEVELOPER.user, "TICKET_ADMIN")
     for person in PEOPLE:
         env.db_transaction(
             "INSERT INTO session (sid, authenticated, last_visit) VALUES (%s, 1, %s)",

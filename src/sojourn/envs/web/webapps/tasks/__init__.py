@@ -1,0 +1,1 @@
+"""Tasks on the real applications, for evaluation only."""
