@@ -6,7 +6,12 @@ from collections.abc import Iterator
 from functools import cached_property
 from typing import Any
 
-from lxml import etree  # type: ignore[import-untyped]
+from sojourn.errors import MissingDependencyError
+
+try:
+    from lxml import etree  # type: ignore[import-untyped]
+except ImportError as error:
+    raise MissingDependencyError("lxml, which reads web pages,", "pip install 'sojourn[web]'") from error
 
 Element = Any
 """An element of lxml (which has no types): ``tag``, ``text``, ``tail``, ``get``, iteration over children."""

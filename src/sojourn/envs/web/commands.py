@@ -1,0 +1,76 @@
+"""The actions that make sense on a page, few enough for a small policy to choose from."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+
+from sojourn.envs.web.actions import Action, Click, GoBack, Scroll, Select, Stop, Type, render
+from sojourn.envs.web.browser.aims import options_of
+from sojourn.envs.web.browser.protocol import Observation
+from sojourn.envs.web.tree import Line, Node, words
+
+_CLICKED = frozenset({"link", "button", "checkbox", "radio", "DisclosureTriangle", "tab", "menuitem"})
+_ANSWERS = frozenset({"StaticText", "heading", "link", "cell", "rowheader", "LayoutTableCell"})
+_WORD = re.compile(r"[a-z0-9]+")
+_ANSWER_VALUE = re.compile(r"\$\d[\d,]*\.\d\d|\d[\d,]*(?:\.\d+)?(?: ?(?:km|mi|min|h|%|g|kg))?|\d{4}-\d\d-\d\d")
+_MAX_OPTIONS = 12
+_MAX_ANSWERS = 12
+_COMMON = words("the a an of to in on at for and or is are was what which how my me i it this that with")
+
+
+def listed(seen: Observation, intent: str, texts: Sequence[str], limit: int) -> tuple[str, ...]:
+    """At most `limit` actions on what is shown, in document order, then those that are always there.
+
+    Where there are more, those stay whose names have most words in common with the intent. `texts` is what may be
+    typed; answers are what is on the page: values, and names that the intent does not know already.
+    """
+    wanted = _words(intent)
+    always: list[Action] = [GoBack()]
+    if len(seen.tree.lines) > seen.max_lines:
+        always += [Scroll(down=True), Scroll(down=False)]
+    always += [Stop(), Stop(answer="N/A"), *(Stop(answer=answer) for answer in _answers(seen, wanted))]
+    ranked: list[tuple[int, int, str]] = []
+    for number, line in _shown(seen):
+        context = len(_words(line.name) & wanted)
+        for action, bonus in _actions(number, line.node, texts, wanted):
+            ranked.append((-(context + bonus), len(ranked), render(action)))
+    room = max(0, limit - len(always))
+    chosen = sorted(ranked)[:room]
+    commands = [command for _, _, command in sorted(chosen, key=lambda entry: entry[1])]
+    return tuple(dict.fromkeys([*commands, *map(render, always)]))[:limit]
+
+
+def _shown(seen: Observation) -> Iterator[tuple[int, Line]]:
+    lines = seen.tree.lines[seen.top : seen.top + seen.max_lines]
+    return iter(enumerate(lines, seen.top + 1))
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(_WORD.findall(text.lower())) - _COMMON
+
+
+def _actions(number: int, node: Node, texts: Sequence[str], wanted: frozenset[str]) -> Iterator[tuple[Action, int]]:
+    """Actions on one node, and how much more likely they are than others."""
+    if node.is_disabled or node.ref is None:
+        return
+    if node.role in _CLICKED:
+        yield Click(node=number), 2 if node.role == "button" else 0
+    elif node.is_text_field and not node.is_readonly:
+        for text in texts:
+            yield Type(node=number, text=text, enter=node.role == "searchbox"), 3
+    elif node.role in ("combobox", "listbox"):
+        options = list(dict.fromkeys(option.name for option in options_of(node)))
+        matching = [name for name in options if _words(name) & wanted] if len(options) > _MAX_OPTIONS else options
+        for name in matching[:_MAX_OPTIONS]:
+            if name.strip():
+                yield Select(node=number, option=name), 1 + len(_words(name) & wanted)
+
+
+def _answers(seen: Observation, wanted: frozenset[str]) -> list[str]:
+    found: dict[str, None] = {}
+    for _, line in _shown(seen):
+        if line.node.role in _ANSWERS:
+            for match in _ANSWER_VALUE.finditer(line.name):
+                found.setdefault(match[0])
+    return list(found)[:_MAX_ANSWERS]

@@ -1,0 +1,161 @@
+"""Web navigation as a `Scenario`: tasks, splits, panels and options."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import Literal, get_args
+
+from sojourn.envs.protocol import Env, Panel
+from sojourn.envs.web.actions import FORMS
+from sojourn.envs.web.browser.protocol import MAX_LINES, Browser
+from sojourn.envs.web.browser.text import TextBrowser
+from sojourn.envs.web.env import WebEnv, WebOracle
+from sojourn.envs.web.problem import Entry, Problem, ProblemSet
+from sojourn.envs.web.sites.hosts import HOSTS
+from sojourn.envs.web.sites.world import World, template
+from sojourn.errors import ConfigError, DataError, unknown_name
+from sojourn.types import Task
+
+BrowserName = Literal["text", "chromium"]
+
+PANEL_TASKS = 100
+"""Tasks of a panel, if its split has as many."""
+
+_VERSION = "web-v1"
+_INSTRUCTIONS = """\
+Navigate web sites to do what the objective says. You see a page as its accessibility tree: each line has the id of an \
+element in brackets, its role, its name and its state. Actions:
+{forms}
+click, type, select and hover take the id of an element on the page. type replaces what the field holds and presses \
+Enter afterwards unless the last argument is 0. goto opens an address in the current tab. When the objective is done, \
+end with stop and the answer; stop [] where no answer is asked for, stop [N/A] where it is impossible.
+The sites: {sites}."""
+
+
+class Web:
+    """Seven sites, with tasks that ask for information, for a page, or for a change.
+
+    `browser` is ``text`` (in process) or ``chromium`` (a real one). `sites` and `categories` narrow what is drawn: a
+    task stays if all its sites and its category are named. `max_steps` is the environment's own limit (absent: only
+    the rollout's horizon cuts); `max_lines` of a page are shown at once, the rest after `scroll`. `max_commands` bounds
+    the admissible commands that are listed; any action is taken.
+    """
+
+    example_command = "click [12]"
+
+    def __init__(
+        self,
+        *,
+        problems: ProblemSet,
+        browser: BrowserName = "text",
+        sites: Sequence[str] | None = None,
+        categories: Sequence[str] | None = None,
+        max_steps: int | None = None,
+        max_lines: int = MAX_LINES,
+        max_commands: int = 60,
+    ) -> None:
+        if browser not in get_args(BrowserName):
+            raise unknown_name("Web browser", browser, get_args(BrowserName))
+        for name, value, least in (
+            ("max_steps", max_steps, 1),
+            ("max_lines", max_lines, 10),
+            ("max_commands", max_commands, 20),
+        ):
+            if value is not None and value < least:
+                raise ConfigError(f"Web: {name} must be >= {least}, got {value}")
+        for site in sites or ():
+            if site not in HOSTS:
+                raise unknown_name("Web site", site, HOSTS)
+        self._problems = problems
+        self._sites = None if sites is None else frozenset(sites)
+        self._categories = None if categories is None else frozenset(categories)
+        self._check_categories()
+        self._max_steps, self._max_commands = max_steps, max_commands
+        self._make_browser = _browser_maker(browser, max_lines)
+        changes = [] if browser == "text" else [f"browser={browser}"]
+        changes += [] if max_steps is None else [f"max_steps={max_steps}"]
+        changes += [] if max_lines == MAX_LINES else [f"max_lines={max_lines}"]
+        self._env_id = "+".join([_VERSION, *changes])
+        self._tasks: dict[str, tuple[Task, ...]] = {}
+
+    def _check_categories(self) -> None:
+        known = {entry.category for split in self._problems.splits for entry in self._problems.entries(split)}
+        for category in sorted(self._categories or ()):
+            if category not in known:
+                raise unknown_name("Web category", category, known)
+
+    @property
+    def env_id(self) -> str:
+        """``web-v1`` and every option that changes an episode."""
+        return self._env_id
+
+    @property
+    def instructions(self) -> str:
+        """The actions and the sites."""
+        sites = ", ".join(f"http://{host} ({site})" for site, host in HOSTS.items())
+        return _INSTRUCTIONS.format(forms="\n".join(FORMS.values()), sites=sites)
+
+    @property
+    def splits(self) -> tuple[str, ...]:
+        """The splits of the task layer."""
+        return tuple(self._problems.splits)
+
+    def tasks(self, split: str) -> tuple[Task, ...]:
+        """The tasks of a split that the options let through, in their order."""
+        if split not in self.splits:
+            raise unknown_name("Web split", split, self.splits)
+        if split not in self._tasks:
+            entries = [entry for entry in self._problems.entries(split) if self._is_drawn(entry)]
+            self._tasks[split] = tuple(self._task(entry, split) for entry in entries)
+        return self._tasks[split]
+
+    def panel(self, split: str) -> Panel:
+        """A hundred tasks of the split at equal distances, or all that there are."""
+        listed = self.tasks(split)
+        count = min(PANEL_TASKS, len(listed))
+        chosen = tuple(listed[i * len(listed) // count] for i in range(count))
+        return Panel(name=f"{self._env_id}/{split}", tasks=chosen)
+
+    def _is_drawn(self, entry: Entry) -> bool:
+        is_site = self._sites is None or self._sites.issuperset(entry.sites)
+        return is_site and (self._categories is None or entry.category in self._categories)
+
+    def _task(self, entry: Entry, split: str) -> Task:
+        return Task(env_id=self._env_id, task_id=entry.task_id, split=split, seed=0, category=entry.category)
+
+    def resolve(self, task: Task) -> Problem:
+        """What a task asks for; its seed does not matter, for nothing is left to chance."""
+        if task.env_id != self._env_id:
+            raise DataError(f"expected a task of {self._env_id}, got {task.task_id!r} of {task.env_id!r}")
+        return self._problems.problem(task.task_id)
+
+    def make(self) -> WebEnv:
+        """A fresh environment for one episode."""
+        return WebEnv(
+            self.resolve,
+            template,
+            self._make_browser,
+            max_steps=self._max_steps,
+            max_commands=self._max_commands,
+        )
+
+    def oracle(self, env: Env) -> WebOracle:
+        """The plan of the problem that `env` is in."""
+        if not isinstance(env, WebEnv):
+            raise TypeError(f"expected an environment made by this scenario, got {type(env).__name__}")
+        return WebOracle(env)
+
+
+def known_hosts(hosts: Mapping[str, str]) -> frozenset[str]:
+    """The hosts that an episode can reach: those of the sites, with and without ``www.``."""
+    return frozenset(hosts.values()) | {f"www.{host}" for host in hosts.values()}
+
+
+def _browser_maker(browser: BrowserName, max_lines: int) -> Callable[[World], Browser]:
+    hosts = known_hosts(HOSTS)
+    if browser == "text":
+        return partial(TextBrowser, hosts=hosts, max_lines=max_lines)
+    from sojourn.envs.web.browser.chromium import ChromiumBrowser  # only when asked for: playwright is an extra
+
+    return partial(ChromiumBrowser, hosts=hosts, max_lines=max_lines)
