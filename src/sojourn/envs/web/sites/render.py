@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -85,10 +86,22 @@ class Paging:
         return numbers
 
 
+class _Environment(Environment):
+    """One that knows rows of SQLite: ``row.name`` is a column, found without an exception on the way."""
+
+    def getattr(self, obj: Any, attribute: str) -> Any:
+        if type(obj) is sqlite3.Row:
+            try:
+                return obj[attribute]
+            except IndexError:
+                pass  # one of a row's own methods
+        return super().getattr(obj, attribute)
+
+
 @cache
 def environment() -> Environment:
     """The environment of all sites; a template is compiled once a process."""
-    made = Environment(
+    made = _Environment(
         loader=FileSystemLoader(_FOLDER),
         autoescape=True,
         undefined=StrictUndefined,

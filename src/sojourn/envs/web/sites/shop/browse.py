@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from sojourn.envs.web.sites.framework import Context, Entry, NotFound, Reply, Routes
 from sojourn.envs.web.sites.shop.queries import (
-    MEAN_STARS,
     PRODUCT_COLUMNS,
     page_of,
     product_by_slug,
@@ -19,13 +19,8 @@ from sojourn.envs.web.sites.shop.queries import (
 
 routes = Routes()
 PER_PAGE = 12
-SORTS = {
-    "position": ("Position", "p.id"),
-    "name": ("Product name", "p.name"),
-    "price": ("Price", "p.price_cents"),
-    "rating": ("Rating", f"coalesce({MEAN_STARS}, 0)"),
-}
-"""Orders of a listing: what the query says -> label and SQL."""
+SORTS = (("position", "Position"), ("name", "Product name"), ("price", "Price"), ("rating", "Rating"))
+"""Orders of a listing and their labels."""
 DIRECTIONS = (("asc", "Ascending"), ("desc", "Descending"))
 
 
@@ -47,11 +42,10 @@ def home(ctx: Context) -> Reply:
     rows = ctx.db.execute("SELECT id, parent_id, slug, name FROM shop_category ORDER BY parent_id, position").fetchall()
     tree = [(top, [row for row in rows if row["parent_id"] == top["id"]]) for top in rows if top["parent_id"] is None]
     best = ctx.db.execute(
-        f"SELECT {PRODUCT_COLUMNS} FROM shop_product p WHERE p.is_enabled AND p.id IN"
-        " (SELECT product_id FROM shop_order_line GROUP BY product_id ORDER BY sum(quantity) DESC, product_id LIMIT 6)"
-        " ORDER BY p.name"
+        "SELECT product_id FROM shop_order_line GROUP BY product_id ORDER BY sum(quantity) DESC, product_id LIMIT 12"
     ).fetchall()
-    return ctx.render("home.html", tree=tree, best=best)
+    sold = [row for row in _shown(ctx, [row[0] for row in best]) if row["is_enabled"]][:6]
+    return ctx.render("home.html", tree=tree, best=sold)
 
 
 @routes.get("/category/<slug>")
@@ -84,36 +78,55 @@ def search(ctx: Context) -> Reply:
 
 def _listing(ctx: Context, template: str, wanted: _Filter, **values: Any) -> Reply:
     found = ctx.db.execute(
-        f"SELECT p.id, p.brand, p.price_cents FROM shop_product p {where(wanted.clauses)}", wanted.values
+        f"SELECT p.id, p.name, p.brand, p.price_cents FROM shop_product p {where(wanted.clauses)} ORDER BY +p.id",
+        wanted.values,  # the plus: sort what an index has found, do not walk through all in the order of ids
     ).fetchall()
     low, high, brand = ctx.query.cents("price_from"), ctx.query.cents("price_to"), ctx.query.get("brand")
     kept = [
-        row["id"]
+        row
         for row in found
         if (not brand or row["brand"] == brand)
         and (low is None or row["price_cents"] >= low)
         and (high is None or row["price_cents"] <= high)
     ]
     paging = page_of(ctx, len(kept), PER_PAGE)
-    sort = ctx.query.choice("sort", tuple(SORTS), "position")
+    sort = ctx.query.choice("sort", [key for key, _ in SORTS], "position")
     direction = ctx.query.choice("dir", ("asc", "desc"), "asc")
-    order = f"{SORTS[sort][1]} {direction}, p.id"
-    products = ctx.db.execute(
-        f"SELECT {PRODUCT_COLUMNS} FROM shop_product p WHERE p.id IN (SELECT p.id FROM shop_product p"
-        f" WHERE p.id IN (SELECT value FROM json_each(?)) ORDER BY {order} LIMIT ? OFFSET ?) ORDER BY {order}",
-        (json.dumps(kept), PER_PAGE, paging.offset),  # ratings are looked up for the rows shown, unless sorted by them
-    ).fetchall()
+    kept.sort(key=_key(ctx, sort, kept), reverse=direction == "desc")  # stable: equal ones stay in the order of ids
     return ctx.render(
         template,
-        products=products,
+        products=_shown(ctx, [row["id"] for row in kept[paging.offset : paging.offset + PER_PAGE]]),
         paging=paging,
         brands=sorted({row["brand"] for row in found}),
         sort=sort,
         direction=direction,
-        sorts=[(key, label) for key, (label, _) in SORTS.items()],
+        sorts=SORTS,
         directions=DIRECTIONS,
         **values,
     )
+
+
+def _key(ctx: Context, sort: str, found: Sequence[sqlite3.Row]) -> Callable[[sqlite3.Row], Any]:
+    """What a listing of the products `found` compares them by."""
+    if sort == "rating":
+        rows = ctx.db.execute(
+            "SELECT product_id, avg(stars) FROM shop_review WHERE product_id IN (SELECT value FROM json_each(?))"
+            " AND status = 'approved' GROUP BY product_id",
+            (json.dumps([row["id"] for row in found]),),
+        )
+        stars: dict[int, float] = dict(rows.fetchall())
+        return lambda row: stars.get(row["id"], 0.0)
+    if sort == "position":
+        return lambda row: row["id"]
+    column = {"name": "name", "price": "price_cents"}[sort]
+    return lambda row: row[column]
+
+
+def _shown(ctx: Context, ids: Sequence[int]) -> list[sqlite3.Row]:
+    """The products with these ids, in their order, as a listing shows them."""
+    marks = ", ".join("?" * len(ids))
+    rows = ctx.db.execute(f"SELECT {PRODUCT_COLUMNS} FROM shop_product p WHERE p.id IN ({marks})", ids).fetchall()
+    return sorted(rows, key=lambda row: ids.index(row["id"]))
 
 
 @routes.get("/product/<slug>")

@@ -9,13 +9,11 @@ from sojourn.envs.web.sites.framework import Context, NotFound
 from sojourn.envs.web.sites.render import Paging
 
 _APPROVED = "FROM shop_review r WHERE r.product_id = p.id AND r.status = 'approved'"
-MEAN_STARS = f"(SELECT avg(r.stars) {_APPROVED})"
-"""The mean rating of product ``p``; NULL without an approved review."""
 PRODUCT_COLUMNS = (
-    "p.id, p.slug, p.name, p.brand, p.price_cents, p.stock,"
-    f" (SELECT count(*) {_APPROVED}) AS num_reviews, {MEAN_STARS} AS mean_stars"
+    "p.id, p.slug, p.name, p.brand, p.price_cents, p.stock, p.is_enabled,"
+    f" (SELECT count(*) {_APPROVED}) AS num_reviews, (SELECT avg(r.stars) {_APPROVED}) AS mean_stars"
 )
-"""Columns of product ``p`` in a list."""
+"""Columns of product ``p`` in a list; ``mean_stars`` is NULL without an approved review."""
 
 
 def departments(db: sqlite3.Connection) -> list[sqlite3.Row]:
