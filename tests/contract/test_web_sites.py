@@ -21,6 +21,7 @@ from tests.web_client import Client, changed_tables, crawled
 from sojourn.cli import main
 from sojourn.cli.web import make_site_server
 from sojourn.envs.web.sites.catalog import SITES
+from sojourn.envs.web.sites.hosts import HOSTS, ORIGINS
 from sojourn.envs.web.sites.world import World, make_template, template
 
 LOGINS = {"shop": "emma.lopez@gmail.com", "admin": "admin", "forum": "MarvelsGrantMan136", "code": "byteblaze"}
@@ -71,6 +72,26 @@ def test_every_form_answers_as_it_is_and_filled_with_nonsense(site: str) -> None
                     assert trial.get(urljoin(url, answer.headers["Location"])).status == 200
                 trial.world.close()
     assert len(seen) > 5
+
+
+@pytest.mark.parametrize("site", [site.name for site in SITES])
+def test_links_across_sites_lead_to_where_the_sites_are(site: str) -> None:
+    """As agents see them, and under other addresses, as a person does."""
+    elsewhere = {name: f"http://{host.partition('.')[0]}.localhost:8080" for name, host in HOSTS.items()}
+    followed = set()
+    for origins in (ORIGINS, elsewhere):
+        client = Client(World.restore(template(), origins), site)
+        if site in LOGINS:
+            client.log_in(site, LOGINS[site])
+        pages = crawled(client, "/", 150)
+        links = {link for page in pages.values() for link in page.links if not link.startswith(client.origin + "/")}
+        known = {link: name for link in links for name, origin in origins.items() if link.startswith(origin + "/")}
+        assert links == set(known)
+        for link, name in sorted(known.items())[:60]:
+            path = link.removeprefix(origins[name])
+            assert Client(client.world, name).get(path).status == 200, link
+            followed.add(path)
+    assert followed or site in ("shop", "code")  # the shop itself leads nowhere else
 
 
 def test_a_template_does_not_depend_on_the_process() -> None:
