@@ -13,7 +13,7 @@ from sojourn.envs.web.sites.framework import Context, Entry, Forbidden, NotFound
 
 routes = Routes()
 PER_PAGE = 20
-_PATH = re.compile(r"[A-Za-z0-9._-]+(/[A-Za-z0-9._-]+){0,6}")
+_PATH = re.compile(r"(?!\.*(/|$))[A-Za-z0-9._-]+(/(?!\.*(/|$))[A-Za-z0-9._-]+){0,6}")  # no part of dots only
 _BRANCH = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _FILES = "FROM code_file f WHERE f.project_id = :project AND f.branch IN ('', :branch)"
 """The files of a branch; one of its own hides the shared one at the same path."""

@@ -17,7 +17,6 @@ from sojourn.envs.web.sites.forum.queries import (
     forum_of,
     listing,
     me_of,
-    shown_url,
     submission_of,
     user_of,
 )
@@ -132,7 +131,7 @@ def submission_page(ctx: Context, row: sqlite3.Row, entry: Entry) -> Reply:
         entry=entry,
         sort=sort,
         sorts=tuple(_COMMENT_SORTS),
-        url=shown_url(ctx, row["url"]),
+        url=ctx.local(row["url"]),
         me=me_of(ctx),
     )
 

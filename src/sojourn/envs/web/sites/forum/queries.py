@@ -9,7 +9,6 @@ from typing import Any
 from sojourn.envs.web.sites.data.dates import DAY_S, seconds_ago
 from sojourn.envs.web.sites.data.lists import page_of
 from sojourn.envs.web.sites.framework import Context, NotFound, Reply
-from sojourn.envs.web.sites.hosts import ORIGINS
 
 PER_PAGE = 20
 POINTS = "s.ups - s.downs + coalesce((SELECT sum(v.value) FROM forum_vote v WHERE v.submission_id = s.id), 0)"
@@ -117,11 +116,3 @@ def user_of(ctx: Context, name: str) -> sqlite3.Row:
 def page_path(row: sqlite3.Row) -> str:
     """The address of a submission within the site."""
     return f"/f/{row['forum']}/{row['id']}"
-
-
-def shown_url(ctx: Context, url: str) -> str:
-    """The address that a submission links to; one on another site as this world's origins have it."""
-    for site, origin in ORIGINS.items():
-        if url == origin or url.startswith(f"{origin}/"):
-            return ctx.link(site, url[len(origin) :] or "/")
-    return url
