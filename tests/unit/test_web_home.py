@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import suppress
 from fractions import Fraction
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -134,3 +137,35 @@ def test_notes_are_written_changed_and_deleted(world: World, visitor: Client) ->
 def test_a_note_that_is_not_there_cannot_be_changed(world: World, visitor: Client, url: str) -> None:
     assert visitor.post(url, title="a", body="b").status == 404
     assert changed_tables(world, template()) == {}
+
+
+@pytest.mark.parametrize("name", ["forum", "code", "wiki", "map", "home"])
+def test_every_page_and_form_is_documented(name: str) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "web_pages.md").read_text(encoding="utf-8")
+    section = page.partition(f"## The {HEADINGS[name]}\n")[2].partition("\n## ")[0]
+    site = next(site for site in SITES if site.name == name)
+    assert [path for _, path in site.paths() if f"`{path}`" not in section] == []
+    assert set(re.findall(rf"`({name}_\w+)`", section)) <= set(re.findall(r"CREATE TABLE (\w+)", site.schema))
+    for number, word in re.findall(r"\b([0-9]+) (\w+)(?=,| about| with| on| \()", section.partition("|")[0]):
+        assert one(read_only(), f"SELECT count(*) FROM {TABLES[name, word]}") == int(number)
+
+
+@cache
+def read_only() -> World:
+    """A world for tests that only read."""
+    return World.restore(template())
+
+
+TABLES = {
+    ("forum", "forums"): "forum_forum",
+    ("forum", "people"): "forum_user",
+    ("forum", "submissions"): "forum_submission",
+    ("code", "people"): "code_user",
+    ("code", "groups"): "code_group",
+    ("code", "projects"): "code_project",
+    ("wiki", "articles"): "wiki_article",
+    ("map", "towns"): "map_city",
+    ("map", "places"): "map_place",
+}
+"""What a section's first figures count."""
+HEADINGS = {"forum": "forum", "code": "code host", "wiki": "wiki", "map": "map", "home": "home page"}

@@ -54,6 +54,11 @@ _NOTES = (
     "Is there a way around it until then?",
     "Thank you for the report.",
 )
+_MENTIONS = (
+    "@byteblaze, could you have a look?",
+    "@byteblaze, is this on the list for the next release?",
+    "@byteblaze, shall I send a patch?",
+)
 _BODIES = (
     "Steps: start it, wait a minute, look at the {part}. Expected it to work.",
     "It began after the last update. The {part} worked before.",
@@ -166,14 +171,14 @@ def add_merges(db: sqlite3.Connection, rng: Random, team: Team) -> None:
 
 
 def add_todos(db: sqlite3.Connection, rng: Random) -> None:
-    """To-do items of the account: open issues assigned to it, reviews asked of it, and some that mention it."""
+    """To-do items of the account: open issues assigned to it, reviews asked of it, and notes that mention it."""
+    _add_mentions(db, rng)
     rows = db.execute(
         "SELECT 'assigned' AS action, id AS issue_id, NULL AS merge_id, author_id, created FROM code_issue"
         " WHERE assignee_id = 1 AND author_id <> 1 AND state = 'opened'"
         " UNION ALL SELECT 'review', NULL, id, author_id, created FROM code_merge"
         " WHERE reviewer_id = 1 AND author_id <> 1 AND state = 'opened'"
-        " UNION ALL SELECT 'mentioned', i.id, NULL, i.author_id, i.created FROM code_issue i JOIN code_project p"
-        " ON p.id = i.project_id WHERE p.namespace = 'byteblaze' AND i.author_id <> 1 AND i.assignee_id IS NULL"
+        " UNION ALL SELECT 'mentioned', issue_id, NULL, author_id, created FROM code_note WHERE body LIKE '@byteblaze%'"
         " ORDER BY created, issue_id, merge_id"
     ).fetchall()
     for row in rows:
@@ -183,3 +188,15 @@ def add_todos(db: sqlite3.Connection, rng: Random) -> None:
             " VALUES (1, ?, ?, ?, ?, ?, ?)",
             (*values, rng.random() < 0.25),
         )
+
+
+def _add_mentions(db: sqlite3.Connection, rng: Random) -> None:
+    """Notes that ask the account something, as the last ones on some open issues of its projects."""
+    rows = db.execute(
+        "SELECT i.id, i.author_id, coalesce((SELECT max(created) FROM code_note n WHERE n.issue_id = i.id), i.created)"
+        " AS moment FROM code_issue i JOIN code_project p ON p.id = i.project_id WHERE p.namespace = 'byteblaze'"
+        " AND i.author_id <> 1 AND i.assignee_id IS NOT 1 AND i.state = 'opened' ORDER BY i.id"
+    ).fetchall()
+    for row in sorted(rng.sample(rows, min(8, len(rows))), key=lambda row: int(row["id"])):
+        values = (row["id"], row["author_id"], rng.choice(_MENTIONS), later(row["moment"], rng.randint(600, 86_400)))
+        db.execute("INSERT INTO code_note (issue_id, author_id, body, created) VALUES (?, ?, ?, ?)", values)

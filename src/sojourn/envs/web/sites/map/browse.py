@@ -107,8 +107,6 @@ def place_page(ctx: Context, row: sqlite3.Row, entry: Entry) -> Reply:
         saved=saved,
         lists=lists(ctx.db),
         where=coordinates(row["x"], row["y"]),
-        categories=CATEGORIES,
-        radii=RADII,
         entry=entry,
     )
 
