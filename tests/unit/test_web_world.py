@@ -17,7 +17,7 @@ from tests.web_client import Client, changed_tables
 
 from sojourn.envs.web.sites import world as worlds
 from sojourn.envs.web.sites.catalog import SITES
-from sojourn.envs.web.sites.framework import Site
+from sojourn.envs.web.sites.framework import NotFound, Reply, Site
 from sojourn.envs.web.sites.hosts import HOSTS
 from sojourn.envs.web.sites.request import MAX_BODY_BYTES
 from sojourn.envs.web.sites.world import World, site_of, template
@@ -217,6 +217,23 @@ def test_a_fault_of_a_site_rises_and_changes_nothing(monkeypatch: pytest.MonkeyP
         Client(world, "shop").get("/contact")
     assert changed_tables(world, template()) == {}
     assert Client(world, "shop").get("/").status == 200  # and the world goes on
+
+
+@pytest.mark.parametrize("refusal", ["raised", "returned"])
+def test_a_refusal_after_a_write_undoes_it(monkeypatch: pytest.MonkeyPatch, refusal: str) -> None:
+    world = World.restore(template())
+    shop = site_of(HOSTS["shop"])
+    assert shop is not None
+
+    def refusing(context: Any) -> Any:
+        context.db.execute("DELETE FROM shop_wish")
+        if refusal == "raised":
+            raise NotFound("Not here.")
+        return Reply(status=422)
+
+    monkeypatch.setitem(shop._fixed, "/contact", {"POST": refusing})
+    assert Client(world, "shop").post("/contact").status == {"raised": 404, "returned": 422}[refusal]
+    assert changed_tables(world, template()) == {}
 
 
 def test_a_refused_form_changes_nothing() -> None:
