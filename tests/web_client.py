@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from html.parser import HTMLParser
 from typing import Any
 from urllib.parse import urlencode, urljoin, urlsplit
@@ -19,24 +20,55 @@ class Form:
     fields: list[tuple[str, str]] = field(default_factory=list)
 
 
-class Page(HTMLParser):
-    """A page that was fetched, with its links and forms."""
+@dataclass
+class Page:
+    """A page that was fetched; it is parsed when its links or forms are asked for."""
 
-    def __init__(self, status: int, headers: Mapping[str, str], html: str, url: str) -> None:
+    status: int
+    headers: Mapping[str, str]
+    html: str
+    url: str
+
+    @cached_property
+    def _read(self) -> _Reader:
+        return _Reader(self.url, self.html)
+
+    @property
+    def links(self) -> list[str]:
+        return self._read.links
+
+    @property
+    def forms(self) -> list[Form]:
+        return self._read.forms
+
+    @property
+    def ids(self) -> list[str]:
+        return self._read.ids
+
+    @property
+    def unnamed(self) -> list[str]:
+        """Controls that neither a label nor an aria-label names."""
+        return self._read.unnamed
+
+    def form(self, action: str) -> Form:
+        """The first form whose address ends so."""
+        return next(form for form in self.forms if form.action.endswith(action))
+
+
+class _Reader(HTMLParser):
+    def __init__(self, url: str, html: str) -> None:
         super().__init__()
-        self.status, self.headers, self.html, self.url = status, headers, html, url
+        self.url = url
         self.links: list[str] = []
         self.forms: list[Form] = []
-        self.unnamed: list[str] = []
         self.ids: list[str] = []
         self._labels: set[str] = set()
         self._controls: list[tuple[str, dict[str, Any]]] = []
         self._select: tuple[str, str | None] | None = None
         self._textarea: tuple[str, list[str]] | None = None
         self.feed(html)
-        for tag, attributes in self._controls:
-            if attributes.get("id") not in self._labels and "aria-label" not in attributes:
-                self.unnamed.append(f"{tag} {attributes}")
+        named = [(tag, a) for tag, a in self._controls if a.get("id") in self._labels or "aria-label" in a]
+        self.unnamed = [f"{tag} {a}" for tag, a in self._controls if (tag, a) not in named]
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         found = {name: value or "" for name, value in attrs}
@@ -74,10 +106,6 @@ class Page(HTMLParser):
     def handle_data(self, data: str) -> None:
         if self._textarea:
             self._textarea[1].append(data)
-
-    def form(self, action: str) -> Form:
-        """The first form whose address ends so."""
-        return next(form for form in self.forms if form.action.endswith(action))
 
 
 class Client:
