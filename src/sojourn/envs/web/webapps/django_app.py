@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from functools import cache
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 from sojourn.envs.web.webapps import episode
@@ -48,6 +49,7 @@ def _stop_the_clock() -> None:
         return episode.token(length, allowed_chars)
 
     crypto.get_random_string = get_random_string
+    module("django.core.signing").time = SimpleNamespace(time=lambda: episode.now().timestamp())
 
 
 def _stop_late_clocks() -> None:
@@ -192,6 +194,7 @@ def _templates() -> list[dict[str, Any]]:
 
 def forget_thread() -> None:
     """Forget what Django keeps for the thread: the next request in it may be another episode's."""
+    module("django.db").connections.close_all()
     module("django.utils.timezone").deactivate()
     module("django.utils.translation").deactivate()
     module("djconfig.conf").config._cache = {}

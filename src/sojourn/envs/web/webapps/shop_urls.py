@@ -14,3 +14,6 @@ urlpatterns = [
     path("login/", RedirectView.as_view(url="/accounts/login/", query_string=True), name="login"),
     *apps.get_app_config("oscar").get_urls(),
 ]
+
+handler404 = "sojourn.envs.web.webapps.shop_errors.not_found"
+handler403 = "sojourn.envs.web.webapps.shop_errors.forbidden"

@@ -95,7 +95,8 @@ def _most_liked(data: Data) -> AppTask:
         DB,
         "SELECT t.id, t.title, u.username FROM spirit_topic_topic t JOIN spirit_comment_comment c ON c.topic_id = t.id "
         "JOIN auth_user u ON u.id = c.user_id WHERE c.likes_count = 4 AND t.comment_count > 4 AND "
-        "(SELECT count(*) FROM spirit_comment_comment d WHERE d.topic_id = t.id AND d.likes_count = 4) = 1 ORDER BY t.id",
+        "(SELECT count(*) FROM spirit_comment_comment d WHERE d.topic_id = t.id AND d.likes_count = 4) = 1 "
+        "ORDER BY t.id",
     )[3]
 
     def solve(look: Look) -> Iterator[str]:
@@ -109,7 +110,8 @@ def _most_liked(data: Data) -> AppTask:
 def _section(data: Data, topic: int, title: str) -> AppTask:
     name = data.only(
         DB,
-        "SELECT c.title FROM spirit_category_category c JOIN spirit_topic_topic t ON t.category_id = c.id WHERE t.id = ?",
+        "SELECT c.title FROM spirit_category_category c JOIN spirit_topic_topic t ON t.category_id = c.id "
+        "WHERE t.id = ?",
         topic,
     )
 

@@ -85,12 +85,13 @@ def _extreme(data: Data, category: str, order: str) -> AppTask:
     rows = data.rows(DB, f"{_PRODUCT}{_IN_CATEGORY} ORDER BY s.price {order}", category)
     assert rows[0][3] != rows[1][3], "unique by construction: prices of a category differ"
     word = {"asc": "cheapest", "desc": "most expensive"}[order]
-    address = data.only(DB, "SELECT id FROM catalogue_category WHERE name = ?", category)
+    number_ = data.only(DB, "SELECT id FROM catalogue_category WHERE name = ?", category)
+    sorted_list = f"{HOME}catalogue/category/{_slugs(data, number_)}_{number_}/?sort_by=price-{order}"
 
     def solve(look: Look) -> Iterator[str]:
         yield look.click("link", category, after="Show results for")
         # the list's own menu of orders needs a script to take effect; its address does not
-        yield goto(f"{HOME}catalogue/category/{_slugs(data, address)}_{address}/?sort_by=price-{order}")
+        yield goto(sorted_list)
         yield stop(look.text_after("Sort by", place=10))
 
     goal = f"Which is the {word} product in the category {category}? Answer with its full name."
@@ -344,7 +345,7 @@ def _new_address(rosa: int) -> AppTask:
         yield look.click("button", "Save")
         yield stop()
 
-    row = {column: value for column, value in fields.values()} | {"user_id": rosa, "country_id": "US"}
+    row = dict(fields.values()) | {"user_id": rosa, "country_id": "US"}
     goal = "Add this address to my address book: Jana Novak, 9 Lighthouse Lane, Norhaven, 02177, United States."
     return _task("address", goal, solve, end=EndState(expected=(Added(table="address_useraddress", values=row),)))
 

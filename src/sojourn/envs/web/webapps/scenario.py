@@ -1,0 +1,190 @@
+"""The real applications as a `Scenario` with one split: nothing is written for training on them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
+from typing import Literal, get_args
+
+from sojourn.envs.protocol import Env, Panel
+from sojourn.envs.web.actions import FORMS
+from sojourn.envs.web.browser.protocol import MAX_LINES, Browser, Observation
+from sojourn.envs.web.browser.text import TextBrowser
+from sojourn.envs.web.browser.wsgi import WsgiApp
+from sojourn.envs.web.problem import Problem, Verdict, offered_texts
+from sojourn.envs.web.webapps.diff import TableChange, changes
+from sojourn.envs.web.webapps.hosts import HOSTS
+from sojourn.envs.web.webapps.seed.template import templates
+from sojourn.envs.web.webapps.suite import Ending, SuiteEnv, SuiteOracle
+from sojourn.envs.web.webapps.tasks.all_tasks import all_tasks
+from sojourn.envs.web.webapps.tasks.task import AppTask, Look
+from sojourn.envs.web.webapps.world import AppsWorld
+from sojourn.errors import ConfigError, DataError, unknown_name
+from sojourn.types import Task
+
+BrowserName = Literal["text", "chromium"]
+
+CATEGORIES = ("shop", "dashboard", "forum", "tracker", "across")
+PAGE_S = 60.0
+"""Seconds that an application may take for a page; it runs in a thread, so that other episodes go on."""
+
+_VERSION = "webapps-v1"
+_SPLIT = "test"
+_INSTRUCTIONS = """\
+Use a shop, a forum and a tracker of tickets to do what the objective says. You see a page as its accessibility tree: \
+each line has the id of an element in brackets, its role, its name and its state. Actions:
+{forms}
+click, type, select and hover take the id of an element on the page. type replaces what the field holds and presses \
+Enter afterwards unless the last argument is 0. goto opens an address in the current tab. When the objective is done, \
+end with stop and the answer; stop [] where no answer is asked for, stop [N/A] where it is impossible.
+The sites: {sites}. You are logged in where the objective does not say otherwise."""
+
+
+class WebApps:
+    """Oscar (shop and dashboard), Spirit (forum) and Trac (tickets, wiki): 75 tasks, one split, ``test``.
+
+    `browser` is ``text`` or ``chromium``; `categories` narrows the tasks; `max_steps` is the environment's own limit
+    (absent: only the rollout's horizon cuts), `max_lines` of a page are shown at once, `max_commands` are listed.
+    """
+
+    example_command = "click [12]"
+    splits = (_SPLIT,)
+
+    def __init__(
+        self,
+        *,
+        browser: BrowserName = "text",
+        categories: Sequence[str] | None = None,
+        max_steps: int | None = None,
+        max_lines: int = MAX_LINES,
+        max_commands: int = 60,
+    ) -> None:
+        if browser not in get_args(BrowserName):
+            raise unknown_name("Web browser", browser, get_args(BrowserName))
+        for name in categories or ():
+            if name not in CATEGORIES:
+                raise unknown_name("category", name, CATEGORIES)
+        check_limits(max_steps=max_steps, max_lines=max_lines, max_commands=max_commands)
+        self._categories = frozenset(categories or CATEGORIES)
+        self._make_browser = browser_maker(browser, frozenset(HOSTS.values()), max_lines)
+        self._max_steps, self._max_commands = max_steps, max_commands
+        self._env_id = env_id(_VERSION, browser=browser, max_steps=max_steps, max_lines=max_lines)
+        templates()  # the applications are loaded, or found missing, before an episode waits for them
+
+    @property
+    def env_id(self) -> str:
+        """``webapps-v1`` and every option that changes an episode."""
+        return self._env_id
+
+    @property
+    def instructions(self) -> str:
+        """The actions and the sites."""
+        sites = ", ".join(f"http://{host} ({site})" for site, host in HOSTS.items())
+        return _INSTRUCTIONS.format(forms="\n".join(FORMS.values()), sites=sites)
+
+    def tasks(self, split: str) -> tuple[Task, ...]:
+        """All tasks by application; there is only one split."""
+        if split != _SPLIT:
+            raise unknown_name("split", split, self.splits)
+        listed = [task for task in all_tasks().values() if task.category in self._categories]
+        return tuple(
+            Task(env_id=self._env_id, task_id=task.name, split=_SPLIT, seed=0, category=task.category)
+            for task in listed
+        )
+
+    def panel(self, split: str) -> Panel:
+        """All tasks."""
+        return Panel(name=f"{self._env_id}/{split}", tasks=self.tasks(split))
+
+    def make(self) -> SuiteEnv:
+        """A fresh environment for one episode."""
+        return SuiteEnv(self._begin, self._make_browser, max_steps=self._max_steps, max_commands=self._max_commands)
+
+    def oracle(self, env: Env) -> SuiteOracle:
+        """The task's script."""
+        if not isinstance(env, SuiteEnv):
+            raise TypeError(f"expected an environment made by this scenario, got {type(env).__name__}")
+        return SuiteOracle(env)
+
+    def _begin(self, task: Task) -> AppsEpisode:
+        found = all_tasks().get(task.task_id)
+        if task.env_id != self._env_id or found is None:
+            raise DataError(f"expected a task of {self._env_id}, got {task.task_id!r} of {task.env_id!r}")
+        return AppsEpisode(found)
+
+
+class AppsEpisode:
+    """One task in a world of its own."""
+
+    def __init__(self, task: AppTask) -> None:
+        self._task = task
+        self._world = AppsWorld.restore(templates())
+        self.start_url = task.start
+        self.cookies: Mapping[str, str] = AppsWorld.cookies(task.shop_user)
+        self.goal = task.goal
+
+    @property
+    def app(self) -> WsgiApp:
+        """The applications."""
+        return self._world
+
+    async def judge(self, browser: Browser, seen: Observation, answer: str | None) -> Ending | None:
+        """At the end: whether the answer is right and the databases are exactly as they should be."""
+        if answer is None:
+            return None
+        if self._task.answer is not None and not self._task.answer.is_given_by(answer):
+            return Ending(reward=0.0, success=False, reason=f"expected the answer {self._task.answer.value!r}")
+        found: dict[str, TableChange] = {}
+        for name, database in self._world.episode.databases.items():
+            found |= changes(database, templates()[name])
+        if not self._task.end.is_reached(found):
+            return Ending(
+                reward=0.0, success=False, reason=f"the state is another one: {', '.join(found) or 'unchanged'}"
+            )
+        return Ending(reward=1.0, success=True, reason="done")
+
+    def texts(self) -> tuple[str, ...]:
+        """What the goal quotes, and its numbers."""
+        return quoted(self.goal)
+
+    def plan(self, seen: Callable[[], Observation]) -> Iterator[str]:
+        """The task's script."""
+        return self._task.solve(Look(lambda: seen().tree))
+
+    def close(self) -> None:
+        """Free the databases."""
+        self._world.close()
+
+
+def check_limits(*, max_steps: int | None, max_lines: int, max_commands: int) -> None:
+    """Raise `ConfigError` for a limit that leaves nothing."""
+    limits = (("max_steps", max_steps, 1), ("max_lines", max_lines, 10), ("max_commands", max_commands, 20))
+    for name, value, least in limits:
+        if value is not None and value < least:
+            raise ConfigError(f"Web: {name} must be >= {least}, got {value}")
+
+
+def env_id(version: str, *, browser: str, max_steps: int | None, max_lines: int) -> str:
+    """A suite's version and the options that change an episode."""
+    changed = [] if browser == "text" else [f"browser={browser}"]
+    changed += [] if max_steps is None else [f"max_steps={max_steps}"]
+    changed += [] if max_lines == MAX_LINES else [f"max_lines={max_lines}"]
+    return "+".join([version, *changed])
+
+
+def browser_maker(browser: BrowserName, hosts: frozenset[str], max_lines: int) -> Callable[[WsgiApp], Browser]:
+    """What opens a browser on a suite's sites."""
+    if browser == "text":
+        return partial(TextBrowser, hosts=hosts, max_lines=max_lines, deadline_s=PAGE_S)
+    from sojourn.envs.web.browser.chromium import ChromiumBrowser  # only when asked for: playwright is an extra
+
+    return partial(ChromiumBrowser, hosts=hosts, max_lines=max_lines)
+
+
+def quoted(goal: str) -> tuple[str, ...]:
+    """What may have to be typed for `goal`: see `offered_texts`."""
+    return offered_texts(Problem(intent=goal, start_url="", check=_never))
+
+
+def _never(*_: object) -> Verdict:
+    raise AssertionError("a suite judges its own episodes")

@@ -1,0 +1,193 @@
+"""An environment for tasks on other sites than our own: real applications, the official WebArena, MiniWoB++.
+
+Agents see and do what they do on our own sites; a suite gives the sites, the first page, and the judgement.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum, auto
+from typing import Any, Protocol
+
+from sojourn.envs.web.actions import Action, ActionError, Stop, parse, render
+from sojourn.envs.web.browser.protocol import Browser, Observation
+from sojourn.envs.web.browser.wsgi import WsgiApp
+from sojourn.envs.web.commands import listed
+from sojourn.errors import EnvError
+from sojourn.types import StepResult, Task
+
+_MAX_SHOWN_ACTION = 300
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Ending:
+    """How an episode was judged."""
+
+    reward: float
+    success: bool
+    reason: str
+    """For the record; an agent never sees it."""
+
+
+class SuiteEpisode(Protocol):
+    """The sites and the task of one episode."""
+
+    @property
+    def app(self) -> WsgiApp:
+        """The sites, told apart by host."""
+
+    @property
+    def start_url(self) -> str:
+        """The page that the first tab shows."""
+
+    @property
+    def cookies(self) -> Mapping[str, str]:
+        """host -> ``Cookie`` header to begin with."""
+
+    @property
+    def goal(self) -> str:
+        """What the agent is told to do; asked for once the first page is there."""
+
+    async def judge(self, browser: Browser, seen: Observation, answer: str | None) -> Ending | None:
+        """After ``stop [answer]`` the judgement; after another action (no answer) None, unless the page has ended it.
+
+        Raises `EnvError` where it can't judge: that is never a reward of 0.
+        """
+
+    def texts(self) -> tuple[str, ...]:
+        """What may have to be typed."""
+
+    def plan(self, seen: Callable[[], Observation]) -> Iterator[str] | None:
+        """The actions of an expert; None where there is none."""
+
+    def close(self) -> None:
+        """Free what the episode holds; may be called twice."""
+
+
+class _State(Enum):
+    NEW = auto()
+    LIVE = auto()
+    OVER = auto()
+    CLOSED = auto()
+
+
+class SuiteEnv:
+    """An episode. An action that can't be read or done changes nothing and counts as a step (``info["invalid"]``)."""
+
+    def __init__(
+        self,
+        begin: Callable[[Task], SuiteEpisode],
+        make_browser: Callable[[WsgiApp], Browser],
+        *,
+        max_steps: int | None,
+        max_commands: int,
+    ) -> None:
+        self._begin = begin
+        self._make_browser = make_browser
+        self._max_steps = max_steps
+        self._max_commands = max_commands
+        self._state = _State.NEW
+        self._num_steps = 0
+        self._previous = "None"
+        self._episode: SuiteEpisode | None = None
+        self._browser: Browser | None = None
+        self._seen: Observation | None = None
+
+    @property
+    def episode(self) -> SuiteEpisode:
+        """The sites and the task. Raises `EnvError` when no episode is open."""
+        if self._episode is None:
+            raise EnvError("Web: no episode is open (reset first, and not after close)")
+        return self._episode
+
+    @property
+    def observation(self) -> Observation:
+        """What the browser shows. Raises `EnvError` when no episode is open."""
+        if self._seen is None:
+            raise EnvError("Web: no episode is open (reset first, and not after close)")
+        return self._seen
+
+    async def reset(self, task: Task) -> StepResult:
+        """Begin at the task's first page. Raises `DataError` for a task of another suite."""
+        if self._state is not _State.NEW:
+            raise EnvError(f"Web: reset of an environment that is {self._state.name.lower()}; make a fresh one")
+        self._episode = self._begin(task)
+        self._browser = self._make_browser(self._episode.app)
+        await self._browser.open(self._episode.start_url, self._episode.cookies)
+        self._seen = await self._browser.observe()
+        self._state = _State.LIVE
+        return StepResult(observation=self._told(None), success=False, info={"url": self._seen.url})
+
+    async def step(self, action: str) -> StepResult:
+        """Do one action; ``stop``, or the page, ends the episode."""
+        if self._state is not _State.LIVE or self._browser is None:
+            raise EnvError(f"Web: step of an environment that is {self._state.name.lower()}, expected a live episode")
+        self._num_steps += 1
+        is_cut = self._num_steps == self._max_steps
+        try:
+            parsed = parse(action)
+            remark = None if isinstance(parsed, Stop) else await self._browser.act(parsed)
+        except ActionError as error:
+            return self._went_on(f"{error} The page has not changed.", is_cut, invalid=True)
+        if not isinstance(parsed, Stop):
+            self._seen = await self._browser.observe()
+            self._previous = _shown(parsed)
+        answer = parsed.answer if isinstance(parsed, Stop) else None
+        ending = await self.episode.judge(self._browser, self.observation, answer)
+        if ending is None:
+            return self._went_on(self._told(remark), is_cut, **({"remark": remark} if remark else {}))
+        self._state = _State.OVER
+        return StepResult(
+            observation="The episode has ended.",
+            reward=ending.reward,
+            terminated=True,
+            success=ending.success,
+            info={"url": self.observation.url, "verdict": ending.reason},
+        )
+
+    def _went_on(self, text: str, is_cut: bool, **info: Any) -> StepResult:
+        self._state = _State.OVER if is_cut else _State.LIVE
+        shown = {"url": self.observation.url, **info}
+        return StepResult(observation=text, truncated=is_cut, success=False, info=shown)
+
+    def _told(self, remark: str | None) -> str:
+        seen = self.observation
+        parts = [f"OBSERVATION:\n{seen.text}", f"URL: {seen.url}", f"OBJECTIVE: {self.episode.goal}"]
+        parts.append(f"PREVIOUS ACTION: {self._previous}")
+        return "\n".join([*parts, *([f"REMARK: {remark}"] if remark else [])])
+
+    async def admissible_commands(self) -> Sequence[str]:
+        """Actions on what is shown, at most `max_commands`."""
+        if self._state is not _State.LIVE:
+            return ()
+        return listed(self.observation, self.episode.goal, self.episode.texts(), self._max_commands)
+
+    async def close(self) -> None:
+        """Close the browser and free the sites."""
+        self._state = _State.CLOSED
+        browser, self._browser = self._browser, None
+        episode, self._episode = self._episode, None
+        self._seen = None
+        try:
+            if browser is not None:
+                await browser.close()
+        finally:
+            if episode is not None:
+                episode.close()
+
+
+def _shown(action: Action) -> str:
+    line = " ".join(render(action).split())
+    return line if len(line) <= _MAX_SHOWN_ACTION else f"{line[:_MAX_SHOWN_ACTION]}..."
+
+
+class SuiteOracle:
+    """Follows the episode's plan."""
+
+    def __init__(self, env: SuiteEnv) -> None:
+        self._plan = env.episode.plan(lambda: env.observation)
+
+    async def next_action(self) -> str | None:
+        """The next action; None without a plan or after its end."""
+        return None if self._plan is None else next(self._plan, None)
