@@ -14,12 +14,13 @@ from sojourn.envs.web.env import WebEnv, WebOracle
 from sojourn.envs.web.problem import Entry, Problem, ProblemSet
 from sojourn.envs.web.sites.hosts import HOSTS
 from sojourn.envs.web.sites.world import World, template
+from sojourn.envs.web.tasks.problems import TemplateProblems
 from sojourn.errors import ConfigError, DataError, unknown_name
 from sojourn.types import Task
 
 BrowserName = Literal["text", "chromium"]
 
-PANEL_TASKS = 100
+PANEL_TASKS = 120
 """Tasks of a panel, if its split has as many."""
 
 _VERSION = "web-v1"
@@ -36,8 +37,9 @@ The sites: {sites}."""
 class Web:
     """Seven sites, with tasks that ask for information, for a page, or for a change.
 
-    `browser` is ``text`` (in process) or ``chromium`` (a real one). `sites` and `categories` narrow what is drawn: a
-    task stays if all its sites and its category are named. `max_steps` is the environment's own limit (absent: only
+    `browser` is ``text`` (in process) or ``chromium`` (a real one). `sites`, `categories` and `templates` narrow what
+    is drawn: a task stays if all its sites, its category and its template are named. `problems` are other tasks than
+    those of the templates. `max_steps` is the environment's own limit (absent: only
     the rollout's horizon cuts); `max_lines` of a page are shown at once, the rest after `scroll`. `max_commands` bounds
     the admissible commands that are listed; any action is taken.
     """
@@ -47,10 +49,11 @@ class Web:
     def __init__(
         self,
         *,
-        problems: ProblemSet,
         browser: BrowserName = "text",
         sites: Sequence[str] | None = None,
         categories: Sequence[str] | None = None,
+        templates: Sequence[str] | None = None,
+        problems: ProblemSet | None = None,
         max_steps: int | None = None,
         max_lines: int = MAX_LINES,
         max_commands: int = 60,
@@ -67,7 +70,9 @@ class Web:
         for site in sites or ():
             if site not in HOSTS:
                 raise unknown_name("Web site", site, HOSTS)
-        self._problems = problems
+        if problems is not None and templates is not None:
+            raise ConfigError("Web: `templates` are of the tasks that come along, got `problems` too: give one of them")
+        self._problems = TemplateProblems(templates) if problems is None else problems
         self._sites = None if sites is None else frozenset(sites)
         self._categories = None if categories is None else frozenset(categories)
         self._check_categories()
@@ -80,8 +85,10 @@ class Web:
         self._tasks: dict[str, tuple[Task, ...]] = {}
 
     def _check_categories(self) -> None:
+        if self._categories is None:
+            return
         known = {entry.category for split in self._problems.splits for entry in self._problems.entries(split)}
-        for category in sorted(self._categories or ()):
+        for category in sorted(self._categories):
             if category not in known:
                 raise unknown_name("Web category", category, known)
 
@@ -111,11 +118,8 @@ class Web:
         return self._tasks[split]
 
     def panel(self, split: str) -> Panel:
-        """A hundred tasks of the split at equal distances, or all that there are."""
-        listed = self.tasks(split)
-        count = min(PANEL_TASKS, len(listed))
-        chosen = tuple(listed[i * len(listed) // count] for i in range(count))
-        return Panel(name=f"{self._env_id}/{split}", tasks=chosen)
+        """The first tasks of the split, which lists its categories and templates in turn."""
+        return Panel(name=f"{self._env_id}/{split}", tasks=self.tasks(split)[:PANEL_TASKS])
 
     def _is_drawn(self, entry: Entry) -> bool:
         is_site = self._sites is None or self._sites.issuperset(entry.sites)

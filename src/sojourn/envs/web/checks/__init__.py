@@ -1,0 +1,1 @@
+"""How an end is judged without a judge: answers by what they are, states by what is different, addresses by meaning."""
