@@ -21,12 +21,12 @@ from tests.web_client import Client, changed_tables, crawled
 from sojourn.cli import main
 from sojourn.cli.web import make_site_server
 from sojourn.envs.web.sites.catalog import SITES
-from sojourn.envs.web.sites.hosts import HOSTS, ORIGINS
+from sojourn.envs.web.sites.hosts import HOSTS, LOGINS, ORIGINS
 from sojourn.envs.web.sites.world import World, make_template, template
 
-LOGINS = {"shop": "emma.lopez@gmail.com", "admin": "admin", "forum": "MarvelsGrantMan136", "code": "byteblaze"}
+USERS = {site: user for site, (user, _) in LOGINS.items()}
 PAGES = 400
-CRAWLS = [(site.name, user) for site in SITES for user in dict.fromkeys((None, LOGINS.get(site.name)))]
+CRAWLS = [(site.name, user) for site in SITES for user in dict.fromkeys((None, USERS.get(site.name)))]
 
 
 @pytest.mark.parametrize(("site", "user"), CRAWLS)
@@ -44,7 +44,7 @@ def test_every_link_answers_and_every_field_has_a_name(site: str, user: str | No
 
 @pytest.mark.parametrize("site", [site.name for site in SITES if site.accounts is not None])
 def test_every_form_answers_as_it_is_and_filled_with_nonsense(site: str) -> None:
-    user = LOGINS[site]
+    user = USERS[site]
     client = Client(World.restore(template()), site).log_in(site, user)
     seen: set[str] = set()
     for page in crawled(client, "/", PAGES).values():
@@ -81,8 +81,8 @@ def test_links_across_sites_lead_to_where_the_sites_are(site: str) -> None:
     followed = set()
     for origins in (ORIGINS, elsewhere):
         client = Client(World.restore(template(), origins), site)
-        if site in LOGINS:
-            client.log_in(site, LOGINS[site])
+        if site in USERS:
+            client.log_in(site, USERS[site])
         pages = crawled(client, "/", 150)
         links = {link for page in pages.values() for link in page.links if not link.startswith(client.origin + "/")}
         known = {link: name for link in links for name, origin in origins.items() if link.startswith(origin + "/")}

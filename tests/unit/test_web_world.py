@@ -18,8 +18,9 @@ from tests.web_client import Client, changed_tables
 from sojourn.envs.web.sites import world as worlds
 from sojourn.envs.web.sites.catalog import SITES
 from sojourn.envs.web.sites.framework import NotFound, Reply, Site
-from sojourn.envs.web.sites.hosts import HOSTS
+from sojourn.envs.web.sites.hosts import HOSTS, LOGINS
 from sojourn.envs.web.sites.request import MAX_BODY_BYTES
+from sojourn.envs.web.sites.session import check_password
 from sojourn.envs.web.sites.world import World, site_of, template
 from sojourn.errors import ConfigError, EnvError
 
@@ -199,8 +200,7 @@ def test_any_form_sent_anywhere_ends_in_a_page(pairs: list[tuple[str, str]], dat
 @cache
 def session_of(site: str) -> str:
     """Token of a session in the shared world; nothing where one cannot log in."""
-    logins = {"shop": EMMA, "admin": "admin", "forum": "MarvelsGrantMan136", "code": "byteblaze"}
-    return shared().log_in(site, logins[site]).partition("=")[2] if site in logins else ""
+    return shared().log_in(site, LOGINS[site][0]).partition("=")[2] if site in LOGINS else ""
 
 
 def test_a_fault_of_a_site_rises_and_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -272,3 +272,10 @@ def test_every_page_and_form_is_documented(name: str) -> None:
     page = (Path(__file__).parents[2] / "docs" / "web_sites.md").read_text(encoding="utf-8")
     site = next(site for site in SITES if site.name == name)
     assert [path for _, path in site.paths() if f"`{path}`" not in page] == []
+
+
+@pytest.mark.parametrize("name", LOGINS)
+def test_the_printed_passwords_open_the_accounts(name: str) -> None:
+    site = next(site for site in SITES if site.name == name)
+    assert site.accounts is not None
+    assert check_password(shared().db, site.accounts, *LOGINS[name]) is not None

@@ -13,19 +13,12 @@ from typing import Any
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
 from sojourn.envs.web.sites.catalog import SITES
-from sojourn.envs.web.sites.hosts import HOSTS
+from sojourn.envs.web.sites.hosts import HOSTS, LOGINS
 from sojourn.envs.web.sites.world import StartResponse, World, template
 from sojourn.errors import ConfigError
 
 ADDRESS = "127.0.0.1"
 """The sites take known passwords: nobody but this machine may reach them."""
-ACCOUNTS = {
-    "shop": ("emma.lopez@gmail.com", "Password.123"),
-    "admin": ("admin", "admin1234"),
-    "forum": ("MarvelsGrantMan136", "test1234"),
-    "code": ("byteblaze", "hello1234"),
-}
-"""Site -> name and password that agents use."""
 _PAGE = """<!DOCTYPE html>
 <html lang="en"><head><meta charset="utf-8"><title>Sojourn: the sites</title>
 <style>body{{font:16px/1.5 system-ui,sans-serif;max-width:700px;margin:40px auto}}td{{padding:4px 12px}}</style></head>
@@ -139,7 +132,7 @@ class _Sites:
     def _rows(self) -> Iterable[str]:
         for site in SITES:
             link = f'<a href="{html.escape(self._origins[site.name])}">{html.escape(site.title)}</a>'
-            user, password = ACCOUNTS.get(site.name, ("", ""))
+            user, password = LOGINS.get(site.name, ("", ""))
             yield f"<tr><td>{link}</td><td>{html.escape(user)}</td><td>{html.escape(password)}</td></tr>"
 
 

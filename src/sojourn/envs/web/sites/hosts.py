@@ -23,3 +23,13 @@ ORIGINS: Mapping[str, str] = MappingProxyType({site: f"http://{host}" for site, 
 
 NOW = "2024-06-15 12:00:00"
 """What every clock in the sites shows: pages and rows must not depend on when an episode is played."""
+
+LOGINS: Mapping[str, tuple[str, str]] = MappingProxyType(
+    {
+        "shop": ("emma.lopez@gmail.com", "Password.123"),
+        "admin": ("admin", "admin1234"),
+        "forum": ("MarvelsGrantMan136", "test1234"),
+        "code": ("byteblaze", "hello1234"),
+    }
+)
+"""Site -> name and password of whom agents are there, as in WebArena; the other sites have no accounts."""

@@ -181,13 +181,21 @@ def template(seed: int = 0) -> bytes:
     return made
 
 
-def _decisive_hash(seed: int) -> str:
-    """Hash of all that decides a template: the seed, the code and the vocabularies of the sites, and SQLite itself."""
-    digest = hashlib.sha256(f"{seed} {NOW} {sqlite3.sqlite_version}".encode())
+def _hash_of_sources() -> str:
+    """Hash of the code and the vocabularies of the sites."""
+    digest = hashlib.sha256()
     for path in sorted(_FOLDER.rglob("*")):
         if path.suffix in _DECISIVE:
             digest.update(path.relative_to(_FOLDER).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
-    return digest.hexdigest()[:16]
+    return digest.hexdigest()
+
+
+_SOURCES = _hash_of_sources()  # now: a process that outlives an edit must not file what it makes under the new code
+
+
+def _decisive_hash(seed: int) -> str:
+    """Hash of all that decides a template: the seed, the code and the vocabularies of the sites, and SQLite itself."""
+    return hashlib.sha256(f"{seed} {sqlite3.sqlite_version} {_SOURCES}".encode()).hexdigest()[:16]
 
 
 __all__ = ["HOSTS", "NOW", "ORIGINS", "World", "make_template", "site_of", "template"]

@@ -8,12 +8,14 @@ from random import Random
 
 from sojourn.envs.web.sites.admin import customers, marketing, orders, products, reports, start
 from sojourn.envs.web.sites.framework import Site
+from sojourn.envs.web.sites.hosts import LOGINS
 from sojourn.envs.web.sites.session import password_hash
 
 
 def generate(db: sqlite3.Connection, _rng: Random) -> None:
-    """Its one user, under WebArena's name and password; all else is the shop's."""
-    user = ("admin", password_hash("admin", "admin1234"), "Store Admin")
+    """Its one user; all else is the shop's."""
+    name, password = LOGINS["admin"]
+    user = (name, password_hash(name, password), "Store Admin")
     db.execute("INSERT INTO admin_user (username, password, name) VALUES (?, ?, ?)", user)
 
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from random import Random
 from typing import Any
 
+from sojourn.envs.web.sites.hosts import LOGINS
 from sojourn.envs.web.sites.session import password_hash
 from sojourn.envs.web.sites.shop.prices import discount_cents, shipping_cents
 from sojourn.envs.web.sites.vocabulary import ago, later, past, slug_of
@@ -14,8 +15,8 @@ from sojourn.envs.web.sites.vocabulary import ago, later, past, slug_of
 NUM_CUSTOMERS = 60
 GROUPS = ("General", "Wholesale", "Retailer")
 """Groups that a customer can be in; new ones are General."""
-EMMA = ("Emma", "Lopez", "emma.lopez@gmail.com", "Password.123")
-"""The customer whom agents are, under WebArena's name and password."""
+EMMA = ("Emma", "Lopez", *LOGINS["shop"])
+"""The customer whom agents are."""
 _EMMAS_ORDERS, _OTHER_ORDERS = 28, 420
 _CARRIERS = ("United Parcel Service", "Federal Express", "DHL")
 
