@@ -190,6 +190,23 @@ def test_comments_nest_as_they_reply(world: World, guest: Client) -> None:
     assert page.html.index("<ul>\n<li><h3>") < page.html.index(parent["reply"][:30].replace("'", "&#39;"))
 
 
+def test_a_thread_as_long_as_you_like_is_shown(world: World, guest: Client) -> None:
+    path = path_of(world)
+    number, parent = int(path.rpartition("/")[2]), None
+    for step in range(400):
+        row = (number, parent, f"reply {step}.", NOW)
+        cursor = world.db.execute(
+            "INSERT INTO forum_comment (submission_id, parent_id, user_id, body, created, ups, downs)"
+            " VALUES (?, ?, 1, ?, ?, 1, 0)",
+            row,
+        )
+        parent = cursor.lastrowid
+    page = guest.get(f"{path}?sort=old")
+    places = [page.html.index(f"reply {step}.") for step in range(400)]
+    assert places == sorted(places)
+    assert page.html.count("<ul>") < 60
+
+
 def test_a_search_holds_every_word(world: World, guest: Client) -> None:
     title = one(world, "SELECT title FROM forum_submission WHERE title NOT LIKE '%''%' ORDER BY id")
     page = guest.get(f"/search?q={title.replace(' ', '+').replace('?', '%3F')}")

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from functools import cache
+from time import process_time
 from typing import Any
 from urllib.parse import urlencode
 
@@ -13,6 +15,7 @@ from hypothesis import strategies as st
 from tests.web_client import Client, changed_tables, crawled
 
 from sojourn.envs.web.sites.hosts import NOW
+from sojourn.envs.web.sites.wiki.changes import line_changes
 from sojourn.envs.web.sites.wiki.markup import body_html, inline, parse, plain, title_path
 from sojourn.envs.web.sites.wiki.places import WITH_ARTICLE
 from sojourn.envs.web.sites.world import World, template
@@ -175,6 +178,35 @@ def test_markup_becomes_facts_blocks_and_categories() -> None:
     assert inline("[[Ann Lee|Ann]] 3 < 4") == '<a href="/wiki/Ann_Lee">Ann</a> 3 &lt; 4'
     assert plain("[[Ann Lee|Ann]] '''b''' [[C]]") == "Ann b C"
     assert title_path("A/b c?") == "A%2Fb_c%3F"
+
+
+@pytest.mark.parametrize("piece", ["'", "[", "[[a|", "==", "[[Category:", "{{Infobox\n| a = ", "a\n\n", "* "])
+def test_no_text_takes_long(piece: str) -> None:
+    start = process_time()
+    parsed = parse(piece * (40_000 // len(piece)))
+    body_html(parsed)
+    assert process_time() - start < 1
+
+
+LINES = st.lists(st.sampled_from(["a", "b", "c", "", "d d"]), max_size=12)
+
+
+@given(LINES, LINES)
+def test_changes_turn_one_text_into_the_other(old: list[str], new: list[str]) -> None:
+    changes = line_changes("\n".join(old), "\n".join(new))
+    kept = Counter(line for line in old if line.strip())
+    kept.subtract(Counter(line for kind, line in changes if kind == "Removed"))
+    kept.update(line for kind, line in changes if kind == "Added")
+    assert +kept == Counter(line for line in new if line.strip())
+    assert line_changes("x\n" + "\n".join(old), "x\n" + "\n".join(old)) == []
+
+
+def test_changes_of_long_texts_are_found_at_once() -> None:
+    old = "\n".join(str(number % 90) for number in range(9_000))
+    start = process_time()
+    assert line_changes(old, f"new\n{old}\nlast")[0] == ("Removed", "0")
+    assert line_changes(old, f"new\n{old}") == [("Added", "new")]
+    assert process_time() - start < 1
 
 
 MARKS = st.text(alphabet="[]|{}='*\n <>&\"abI:Category", max_size=80)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 import sqlite3
+from collections import Counter
 
 from sojourn.envs.web.sites.code.queries import branches_of, path_of, project_of
 from sojourn.envs.web.sites.code.rights import require
@@ -167,8 +168,8 @@ def _write(ctx: Context, project: sqlite3.Row, branch: str, path: str, content: 
         " ON CONFLICT (project_id, path, branch) DO UPDATE SET content = excluded.content",
         (project["id"], path, where, content),
     )
-    old, new = before.splitlines(), content.splitlines()
-    added, removed = len([line for line in new if line not in old]), len([line for line in old if line not in new])
+    old, new = Counter(before.splitlines()), Counter(content.splitlines())
+    added, removed = (new - old).total(), (old - new).total()  # a line that moved did not change
     number = commit(ctx, project, branch, message)
     ctx.db.execute("INSERT INTO code_change VALUES (?, ?, ?, ?)", (number, path, added, removed))
 

@@ -118,7 +118,7 @@ KINDS: tuple[Kind, ...] = (
         weekday=("09:00-19:00", "10:00-20:00", "08:30-18:00"),
         weekend=("10:00-14:00", "closed"),
     ),
-    Kind(category="university", counts=(0, 1), patterns=("University of {city}",), weekday=("07:00-22:00",)),
+    Kind(category="university", counts=(0, 1, 1), patterns=("University of {city}",), weekday=("07:00-22:00",)),
     Kind(
         category="pharmacy",
         counts=(1, 2),

@@ -23,6 +23,8 @@ from sojourn.envs.web.sites.forum.queries import (
 from sojourn.envs.web.sites.framework import Context, Entry, NotFound, Reply, Routes
 
 routes = Routes()
+MAX_DEPTH = 12
+"""Levels of replies that are shown one within the other."""
 _COMMENT_SORTS = {"best": "points DESC, c.id", "new": "c.created DESC, c.id DESC", "old": "c.created, c.id"}
 _FORUM_SORTS = {
     "name": "f.name COLLATE NOCASE",
@@ -137,12 +139,21 @@ def submission_page(ctx: Context, row: sqlite3.Row, entry: Entry) -> Reply:
 
 
 def _tree(rows: list[sqlite3.Row]) -> list[Node]:
-    """Comments as threads, in the order given on every level."""
+    """Comments as threads, in the order given on every level; what is nested too deep stands beside its parent."""
     nodes: Mapping[int, Node] = {row["id"]: Node(row=row) for row in rows}
     roots: list[Node] = []
-    for node in nodes.values():
-        parent = node.row["parent_id"]
-        (roots if parent is None else nodes[parent].replies).append(node)
+    beside: dict[int, list[Node]] = {}
+    depth: dict[int, int] = {}
+    for number in sorted(nodes):  # a reply has a higher id than what it replies to
+        parent = nodes[number].row["parent_id"]
+        depth[number] = 0 if parent is None else min(depth[parent] + 1, MAX_DEPTH)
+        is_too_deep = parent is not None and depth[parent] == MAX_DEPTH
+        level = roots if parent is None else beside[parent] if is_too_deep else nodes[parent].replies
+        level.append(nodes[number])
+        beside[number] = level
+    place = {number: index for index, number in enumerate(nodes)}
+    for level in [roots, *(node.replies for node in nodes.values())]:
+        level.sort(key=lambda node: place[node.row["id"]])
     return roots
 
 

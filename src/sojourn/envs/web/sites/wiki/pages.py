@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
 import sqlite3
 
 from sojourn.envs.web.sites.data.lists import like, page_of
 from sojourn.envs.web.sites.framework import Context, Entry, NotFound, Reply, Routes
+from sojourn.envs.web.sites.wiki.changes import line_changes
 from sojourn.envs.web.sites.wiki.markup import body_html, inline, parse, plain, title_path
 from sojourn.envs.web.sites.wiki.store import save
 
@@ -165,9 +165,7 @@ def diff(ctx: Context, number: int) -> Reply:
         "SELECT id, author, created, text FROM wiki_revision WHERE article_id = ? AND id < ? ORDER BY id DESC LIMIT 1",
         (new["article_id"], number),
     ).fetchone()
-    before = old["text"].split("\n") if old is not None else []
-    lines = [line for line in difflib.ndiff(before, new["text"].split("\n")) if line[:2] in ("- ", "+ ")]
-    changes = [("Removed" if line[0] == "-" else "Added", line[2:]) for line in lines if line[2:].strip()]
+    changes = line_changes(old["text"] if old is not None else "", new["text"])
     return ctx.render("diff.html", new=new, old=old, changes=changes)
 
 
