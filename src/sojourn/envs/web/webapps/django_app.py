@@ -36,6 +36,7 @@ def django_handler() -> Any:
     settings.configure(**_settings())
     django.setup()
     _stop_late_clocks()
+    _configure_each_forum()
     return WSGIHandler()
 
 
@@ -64,6 +65,18 @@ def _stop_late_clocks() -> None:
 
     module("spirit.core.tags.time").datetime = WorldDatetime
     module("django.contrib.humanize.templatetags.humanize").datetime = WorldDatetime
+
+
+def _configure_each_forum() -> None:
+    """Spirit's settings live in the database and are kept in one object: it gets a content for each episode."""
+
+    def get(config: Any) -> dict[object, object]:
+        return episode.current().notes.setdefault("djconfig", {})
+
+    def put(config: Any, values: dict[object, object]) -> None:
+        episode.current().notes["djconfig"] = values
+
+    module("djconfig.conf").Config._cache = property(get, put)
 
 
 def _settings() -> dict[str, Any]:
@@ -197,4 +210,3 @@ def forget_thread() -> None:
     module("django.db").connections.close_all()
     module("django.utils.timezone").deactivate()
     module("django.utils.translation").deactivate()
-    module("djconfig.conf").config._cache = {}

@@ -6,6 +6,7 @@ Trac leaves passwords to the web server in front of it. Here that is a log-in fo
 from __future__ import annotations
 
 import html
+import math
 import os
 import sys
 import tempfile
@@ -150,7 +151,7 @@ def _give_each_episode_its_own(env: Any) -> None:
     perm = module("trac.perm")
     for owner in (perm.PermissionSystem, perm.DefaultPermissionStore, perm.DefaultPermissionPolicy):
         if hasattr(owner, "CACHE_EXPIRY"):
-            owner.CACHE_EXPIRY = -1  # seconds: what one episode may do is never what another was told
+            owner.CACHE_EXPIRY = -math.inf  # what one episode may do is never what another, by its clock, was told
 
 
 def _refuse(*_: object, **__: object) -> None:
