@@ -110,6 +110,11 @@ FILTERS = [
     ("customers", {"since_to": "2022-12-31"}, "shop_customer WHERE created_at < '2023'"),
     ("reviews", {"status": "pending"}, "shop_review WHERE status = 'pending'"),
     ("reviews", {"stars_to": "2", "text": "crack"}, "shop_review WHERE stars <= 2 AND text LIKE '%crack%'"),
+    (
+        "reviews",
+        {"date_from": "2024-03-01", "date_to": "2024-03-31"},
+        "shop_review WHERE created_at BETWEEN '2024-03-01' AND '2024-04-01'",
+    ),
     ("coupons", {"active": "0"}, "shop_coupon WHERE NOT is_active"),
     ("pages", {"title": "policy"}, "shop_page WHERE title LIKE '%policy%'"),
     ("messages", {"message": "x"}, "shop_message WHERE text LIKE '%x%'"),
@@ -303,6 +308,15 @@ def test_reviews_are_approved_rejected_and_deleted(world: World, admin: Client) 
     admin.send(admin.get(f"/admin/reviews/{third['id']}").form("/delete"))
     assert changed_tables(world, template()) == {"shop_review": 5}
     assert admin.get(f"/admin/reviews/{third['id']}").status == 404
+
+
+def test_a_review_names_its_author(world: World, admin: Client) -> None:
+    row = world.db.execute(
+        "SELECT r.id, c.email FROM shop_review r JOIN shop_customer c ON c.id = r.customer_id ORDER BY r.id"
+    ).fetchone()
+    assert f"({row['email']})" in admin.get(f"/admin/reviews/{row['id']}").html
+    world.db.execute("UPDATE shop_review SET customer_id = NULL WHERE id = ?", (row["id"],))
+    assert "Author: Guest" in admin.get(f"/admin/reviews/{row['id']}").html
 
 
 # -------------------------------------------------------------------------------- customers, coupons, pages, reports

@@ -22,7 +22,7 @@ from sojourn.envs.web.sites.hosts import HOSTS, LOGINS
 from sojourn.envs.web.sites.request import MAX_BODY_BYTES
 from sojourn.envs.web.sites.session import check_password
 from sojourn.envs.web.sites.world import World, site_of, template
-from sojourn.errors import ConfigError, EnvError
+from sojourn.errors import ConfigError, DataError, EnvError
 
 EMMA = "emma.lopez@gmail.com"
 
@@ -98,6 +98,11 @@ def test_a_template_is_made_once_and_then_read(monkeypatch: pytest.MonkeyPatch, 
         assert worlds._decisive_hash(0) != worlds._decisive_hash(1)
     finally:
         template.cache_clear()
+
+
+def test_what_is_no_template_is_told() -> None:
+    with pytest.raises(DataError, match="SQLite"):
+        World.restore(b"<html>")
 
 
 def test_the_template_is_sound_and_small() -> None:

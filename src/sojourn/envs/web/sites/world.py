@@ -19,7 +19,7 @@ from sojourn.envs.web.sites.catalog import SITES
 from sojourn.envs.web.sites.framework import STATUS, Context, Reply, Site
 from sojourn.envs.web.sites.hosts import HOSTS, NOW, ORIGINS
 from sojourn.envs.web.sites.request import BadRequest, Fields, HttpError, read_cookies, read_form
-from sojourn.errors import ConfigError, EnvError, unknown_name
+from sojourn.errors import ConfigError, DataError, EnvError, unknown_name
 
 StartResponse = Callable[[str, list[tuple[str, str]]], object]
 """The part of WSGI's second argument that is used."""
@@ -27,6 +27,7 @@ StartResponse = Callable[[str, list[tuple[str, str]]], object]
 _FOLDER = Path(__file__).parent
 _DECISIVE = (".py", ".sql", ".txt", ".json")
 _MAX_URL = 8192
+_MAGIC = b"SQLite format 3\0"
 
 
 class World:
@@ -39,7 +40,12 @@ class World:
 
     @classmethod
     def restore(cls, template: bytes, origins: Mapping[str, str] = ORIGINS) -> World:
-        """A new world in the state of `template`; `origins` is what links across sites begin with."""
+        """A new world in the state of `template`; `origins` is what links across sites begin with.
+
+        Raises `DataError` for bytes that are no database.
+        """
+        if not template.startswith(_MAGIC):
+            raise DataError(f"expected a template of the sites (a SQLite database), got {template[:16]!r}...")
         db = sqlite3.connect(":memory:", check_same_thread=False, isolation_level=None, cached_statements=256)
         db.deserialize(template)
         db.row_factory = sqlite3.Row

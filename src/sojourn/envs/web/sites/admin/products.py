@@ -61,6 +61,8 @@ _REVIEWS = Grid(
         Filter(name="text", label="Review", clause="r.text LIKE ? ESCAPE '\\'"),
         Filter(name="stars_from", label="Rating from", clause="r.stars >= ?", kind="number"),
         Filter(name="stars_to", label="Rating to", clause="r.stars <= ?", kind="number"),
+        Filter(name="date_from", label="Created from", clause="r.created_at >= ?", kind="day"),
+        Filter(name="date_to", label="Created to", clause="substr(r.created_at, 1, 10) <= ?", kind="day"),
     ),
     order="created_at desc",
     link="/admin/reviews/",
@@ -161,7 +163,8 @@ def reviews(ctx: Context) -> Reply:
 
 def _review(ctx: Context, key: int) -> sqlite3.Row:
     row: sqlite3.Row | None = ctx.db.execute(
-        "SELECT r.*, p.name AS product FROM shop_review r JOIN shop_product p ON p.id = r.product_id WHERE r.id = ?",
+        "SELECT r.*, p.name AS product, c.first_name, c.last_name, c.email FROM shop_review r"
+        " JOIN shop_product p ON p.id = r.product_id LEFT JOIN shop_customer c ON c.id = r.customer_id WHERE r.id = ?",
         (key,),
     ).fetchone()
     if row is None:
