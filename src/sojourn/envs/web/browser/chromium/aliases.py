@@ -55,5 +55,6 @@ class Aliases:
 
 
 def inner_host(host: str) -> str:
-    """The name that agents see of a host that Chromium knows."""
-    return host.removesuffix(_SITE).removesuffix(_NOWHERE)
+    """The name that agents see of a host that Chromium knows; a port after it stays."""
+    name, colon, port = host.partition(":")
+    return name.removesuffix(_SITE).removesuffix(_NOWHERE) + colon + port

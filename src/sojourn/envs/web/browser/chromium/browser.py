@@ -141,7 +141,7 @@ class ChromiumBrowser:
             await self._context.add_cookies(list(self._cookies(cookies)))
         self._context.on("page", self._new_pages.put_nowait)
         self._pages = [await self._new_page()]
-        await self._goto(url)
+        await self._in_time(self._goto(url))
 
     def _cookies(self, cookies: Mapping[str, str]) -> list[dict[str, str]]:
         found = []
@@ -199,10 +199,21 @@ class ChromiumBrowser:
     async def _act(self, action: PageAction) -> str | None:
         page = self._page
         page.remarks.clear()
-        remark = await self._do(action)
-        if remark is None:
-            remark = await self._settle()
+        remark = await self._in_time(self._do(action))
         return " ".join([*([remark] if remark else []), *page.remarks]) or None
+
+    async def _in_time(self, work: Coroutine[Any, Any, str | None]) -> str | None:
+        """Do `work` and wait for what it sets off, popups too; a remark where a page does not come."""
+        try:
+            async with asyncio.timeout(self._deadline_s):
+                remark = await work
+                if remark is None:
+                    await self._page.settle()
+                    await self._adopt_popups()
+                return remark
+        except TimeoutError:
+            await asyncio.wait_for(self._page.stop(), self._deadline_s)
+            return f"The page did not finish loading within {self._deadline_s:g} s."
 
     async def _do(self, action: PageAction) -> str | None:
         tree = await self._seen_tree()
@@ -223,7 +234,7 @@ class ChromiumBrowser:
             case Scroll(down=down):
                 return await self._scroll(down)
             case Goto(url=url):
-                await self._goto(typed(url))
+                return await self._goto(typed(url))
             case GoBack():
                 return None if await self._move(-1) else NO_PAGE_BEFORE
             case GoForward():
@@ -232,36 +243,25 @@ class ChromiumBrowser:
                 await self._change_tab(action)
         return None
 
-    async def _settle(self) -> str | None:
-        """Wait for what the action set off, popups too; a remark where a page does not come."""
-        try:
-            async with asyncio.timeout(self._deadline_s):
-                await self._page.settle()
-                if self._page.num_popups:
-                    self._page.num_popups = 0
-                    await self._adopt(await self._new_pages.get())
-        except TimeoutError:
-            await asyncio.wait_for(self._page.stop(), self._deadline_s)
-            return f"The page did not finish loading within {self._deadline_s:g} s."
-        return None
+    async def _adopt_popups(self) -> None:
+        """Make pages that the current one opened tabs, the last of them the current tab."""
+        opener = self._page
+        while opener.num_popups:
+            opener.num_popups -= 1
+            opened = await self._new_pages.get()
+            if len(self._pages) >= aims.MAX_TABS:
+                await opened.close()
+                continue
+            page = await Page.attach(opened)
+            self._pages.append(page)
+            self._at = len(self._pages) - 1
+            await opened.wait_for_load_state("load")
+            await page.settle()
+            page.url = opened.url
 
-    async def _adopt(self, opened: Any) -> None:
-        """Make a page that another one opened the current tab."""
-        if len(self._pages) >= aims.MAX_TABS:
-            await opened.close()
-            return
-        page = await Page.attach(opened)
-        self._pages.append(page)
-        self._at = len(self._pages) - 1
-        await opened.wait_for_load_state("load")
-        await page.settle()
-        page.url = opened.url
-
-    async def _goto(self, url: str) -> None:
+    async def _goto(self, url: str) -> str | None:
         await self._page.send("Page.navigate", url=self._aliases.outer(url))
-        remark = await self._settle()
-        if remark:
-            self._page.remarks.append(remark)
+        return None
 
     async def _move(self, by: int) -> bool:
         history = await self._page.send("Page.getNavigationHistory")
@@ -333,7 +333,9 @@ class ChromiumBrowser:
             self._server.remove(self._key)
         if context is not None:
             try:
-                await context.close()
+                await asyncio.wait_for(context.close(), self._deadline_s)
+            except TimeoutError:
+                return  # a page that hangs; its process ends with the browser
             except Exception as error:
                 if not type(error).__module__.startswith("playwright"):
                     raise  # a browser that is gone has closed it already
