@@ -73,7 +73,7 @@ class Toy:
     def __call__(self, environ: dict[str, Any], start: Callable[..., Any]) -> Iterable[bytes]:
         path, query = environ["PATH_INFO"], environ["QUERY_STRING"]
         host = environ["HTTP_HOST"]
-        if path == "/favicon.ico":
+        if path in ("/favicon.ico", "/x.png"):  # what only a real browser asks for
             start("404 Not Found", [])
             return [b""]
         self.asked.append(f"{environ['REQUEST_METHOD']} {host}{path}{'?' + query if query else ''}")

@@ -94,13 +94,14 @@ class Tab:
         if not 0 <= self._at + by < len(self._history):
             return False
         self._at += by
+        self.entry.top = 0
         self._load()
         return True
 
     def refresh(self, fetched: Fetched) -> None:
         """Show what was fetched anew for the page of the history that it is at."""
         fresh = _entry(fetched)
-        fresh.edits, fresh.top = self.entry.edits, self.entry.top
+        fresh.edits = self.entry.edits
         self._history[self._at] = fresh
         self._load()
 
