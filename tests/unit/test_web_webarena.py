@@ -131,7 +131,8 @@ def test_not_available_is_the_not_found_status(text: str) -> None:
 
 def test_a_status_or_a_whole_record_may_be_stated() -> None:
     assert answered("PERMISSION_DENIED_ERROR")["status"] == "PERMISSION_DENIED_ERROR"
-    assert answered('{"status": "SUCCESS", "task_type": "NAVIGATE"}') == {"status": "SUCCESS", "task_type": "NAVIGATE"}
+    stated = answered('{"status": "SUCCESS", "task_type": "NAVIGATE"}')
+    assert (stated["status"], stated["task_type"]) == ("SUCCESS", "NAVIGATE")
 
 
 def test_a_task_that_asks_for_no_data_gets_none() -> None:
@@ -332,3 +333,11 @@ def test_a_missing_interpreter_is_named_with_the_commands_that_make_it(
         interpreter({})
     with pytest.raises(MissingDependencyError, match="nowhere"):
         interpreter({VARIABLE: str(tmp_path / "nowhere")})
+
+
+def test_a_stated_record_keeps_only_what_can_be_read() -> None:
+    stated = '{"status": "SUCCESS", "task_type": 7, "retrieved_data": [1, [2]]}'
+    assert answered(stated)["retrieved_data"] == [1, "[2]"]
+    assert answered(stated)["task_type"] == "RETRIEVE"
+    assert answered(stated, item=None)["retrieved_data"] is None
+    assert answered('{"status": "NO"}', item="object")["retrieved_data"] == [{"status": "NO"}]

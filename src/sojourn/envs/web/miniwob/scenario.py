@@ -132,6 +132,9 @@ class MiniWobEpisode:
             raise EnvError(f"MiniWoB++ {self._name}: the page did not start")
         return self._page.reported.goal
 
+    async def prepare(self, browser: Browser) -> None:
+        """Nothing more to open."""
+
     async def judge(self, browser: Browser, seen: Observation, answer: str | None) -> Ending | None:
         """The page's own reward once it has given one; 0 for giving up."""
         reward = self._page.reported.reward

@@ -128,6 +128,9 @@ class AppsEpisode:
         """The applications."""
         return self._world
 
+    async def prepare(self, browser: Browser) -> None:
+        """Nothing more to open."""
+
     async def judge(self, browser: Browser, seen: Observation, answer: str | None) -> Ending | None:
         """At the end: whether the answer is right and the databases are exactly as they should be."""
         if answer is None:

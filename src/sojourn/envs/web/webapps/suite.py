@@ -5,6 +5,7 @@ Agents see and do what they do on our own sites; a suite gives the sites, the fi
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
@@ -48,6 +49,9 @@ class SuiteEpisode(Protocol):
     @property
     def goal(self) -> str:
         """What the agent is told to do; asked for once the first page is there."""
+
+    async def prepare(self, browser: Browser) -> None:
+        """What else to open before the agent looks."""
 
     async def judge(self, browser: Browser, seen: Observation, answer: str | None) -> Ending | None:
         """After ``stop [answer]`` the judgement; after another action (no answer) None, unless the page has ended it.
@@ -112,9 +116,11 @@ class SuiteEnv:
         """Begin at the task's first page. Raises `DataError` for a task of another suite."""
         if self._state is not _State.NEW:
             raise EnvError(f"Web: reset of an environment that is {self._state.name.lower()}; make a fresh one")
-        self._episode = self._begin(task)
+        # in a thread: applications load, and log-ins ask sites, while other episodes go on
+        self._episode = await asyncio.to_thread(self._begin, task)
         self._browser = self._make_browser(self._episode.app)
         await self._browser.open(self._episode.start_url, self._episode.cookies)
+        await self._episode.prepare(self._browser)
         self._seen = await self._browser.observe()
         self._state = _State.LIVE
         return StepResult(observation=self._told(None), success=False, info={"url": self._seen.url})

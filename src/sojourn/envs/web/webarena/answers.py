@@ -21,6 +21,9 @@ STATUSES = (
 )
 """webarena-verified's; an agent may answer with one of them."""
 
+KINDS = ("RETRIEVE", "MUTATE", "NAVIGATE")
+"""Kinds of task."""
+
 NOT_FOUND = "NOT_FOUND_ERROR"
 _NOTHING = frozenset({"n/a", "na", "none", "not found"})
 _TRUTHS = {"true": True, "yes": True, "false": False, "no": False}
@@ -35,14 +38,23 @@ def final_answer(answer: str, *, kind: str, item: str | None) -> dict[str, Any]:
     """
     text = answer.strip()
     whole = _json(text)
-    if isinstance(whole, Mapping) and "status" in whole:
-        return {"task_type": kind, **whole}
+    if isinstance(whole, Mapping) and whole.get("status") in STATUSES:
+        return _stated(whole, kind, item)
     if text.strip("\"'. ").casefold() in _NOTHING:
         return _record(kind, NOT_FOUND)
     if text in STATUSES:
         return _record(kind, text)
     data = None if item is None or kind != "RETRIEVE" else _data(text, whole, item)
     return _record(kind, "SUCCESS", data)
+
+
+def _stated(whole: Mapping[str, Any], kind: str, item: str | None) -> dict[str, Any]:
+    """The record that an agent wrote itself, without what the evaluators would not read."""
+    data = whole.get("retrieved_data")
+    stated = whole.get("task_type")
+    kind = stated if isinstance(stated, str) and stated.upper() in KINDS else kind
+    kept = _plain(data) if isinstance(data, list) and item is not None else None
+    return _record(kind, str(whole["status"]), kept)
 
 
 def _record(kind: str, status: str, data: list[Any] | None = None) -> dict[str, Any]:
@@ -52,11 +64,16 @@ def _record(kind: str, status: str, data: list[Any] | None = None) -> dict[str, 
 
 def _data(text: str, whole: Any, item: str) -> list[Any]:
     if isinstance(whole, list):
-        return whole
+        return _plain(whole)
     if isinstance(whole, Mapping):
         return [dict(whole)]
     parts = [part.strip() for part in re.split(r"[;\n]", text)]
     return [_typed(part, item) for part in parts if part]
+
+
+def _plain(data: list[Any]) -> list[Any]:
+    """Data without lists inside lists: webarena-verified reads none."""
+    return [json.dumps(datum) if isinstance(datum, list) else datum for datum in data]
 
 
 def _typed(text: str, item: str) -> Any:

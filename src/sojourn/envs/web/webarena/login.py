@@ -13,6 +13,7 @@ from sojourn.envs.web.webarena.sites import Sites
 from sojourn.errors import EnvError
 
 _MAX_REDIRECTS = 5
+_NOT_SENT = ("checkbox", "radio", "submit", "button")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,9 +69,8 @@ class _Forms(HTMLParser):
         values = {name: value or "" for name, value in attrs}
         if tag == "form":
             self.forms.append((values.get("action", ""), {}))
-        elif tag == "input" and self.forms and values.get("name"):
-            if values.get("type") not in ("checkbox", "radio", "submit", "button"):
-                self.forms[-1][1][values["name"]] = values.get("value", "")
+        elif tag == "input" and self.forms and values.get("name") and values.get("type") not in _NOT_SENT:
+            self.forms[-1][1][values["name"]] = values.get("value", "")
 
 
 def log_in(sites: Sites, site: str) -> str:

@@ -18,6 +18,8 @@ from sojourn.errors import EnvError, MissingDependencyError
 
 VARIABLE = "SOJOURN_WEBARENA_PYTHON"
 PACKAGE = "webarena-verified==1.2.3"
+DEFECTIVE = frozenset({699, 700, 811})
+"""Tasks that the package's own evaluators refuse whatever the agent does ("Alternatives require 2+ items")."""
 CALL_S = 60.0
 """Seconds after which a call has failed; an evaluation takes milliseconds."""
 
