@@ -13,7 +13,7 @@ from sojourn.envs.web.browser.text.document import (
     Element,
     chosen_options,
     is_checked,
-    is_disabled,
+    is_in_disabled_group,
     is_menu,
     kind_of,
     option_text,
@@ -24,8 +24,8 @@ from sojourn.envs.web.browser.text.names import (
     content,
     content_name,
     control_name,
+    hides,
     image_name,
-    is_hidden,
     is_layout,
     is_redundant,
     shown_value,
@@ -36,6 +36,10 @@ from sojourn.envs.web.browser.text.names import (
 from sojourn.envs.web.tree import Node, Property, words
 
 Handler = Callable[["Builder", Element, list[Node]], None]
+
+_STATES = frozenset({"aria-haspopup", "aria-expanded", "aria-pressed"})
+_SPECIAL = frozenset({"role", "aria-label", "aria-labelledby", "hidden", "aria-hidden", "style"})
+"""Attributes that matter for every element."""
 
 _REQUIRED = {False: ("required", "False"), True: ("required", "True")}
 _CHECKED = {False: ("checked", "false"), True: ("checked", "true")}
@@ -61,6 +65,8 @@ class Builder:
     def __init__(self, document: Document) -> None:
         self.document = document
         self.focus = document.focus
+        self.in_layout = True
+        """Whether what is being read is in a table that is mere layout, or in none."""
 
     def root(self) -> Node:
         """The node of the whole page."""
@@ -78,33 +84,33 @@ class Builder:
             out.append(Node(role="StaticText", name=text, ref=element))
         for child in element:
             tag = child.tag
-            handler = _HANDLERS.get(tag)
-            if handler is None:  # an element that only its text and its children show of
-                if isinstance(tag, str):
-                    self.plain(child, out)
-            elif handler is not _skip and not (child.attrib and is_hidden(child)):
-                handler(self, child, out) if "role" not in child.attrib else self.with_role(child, handler, out)
+            handler = _HANDLERS.get(tag, Builder.inside)
+            if handler is not _skip and isinstance(tag, str):  # else a comment
+                names = child.keys()
+                if not names or _SPECIAL.isdisjoint(names):
+                    handler(self, child, out)
+                elif not hides(child):
+                    self.special(child, handler, out)
             text = child.tail
             if text and not text.isspace():
                 out.append(Node(role="StaticText", name=text, ref=element))
 
-    def plain(self, element: Element, out: list[Node]) -> None:
-        """An element without a role of its own: a node only if it has a name or a role by attribute."""
-        attributes = element.attrib
-        if len(attributes):
-            if is_hidden(element):
-                return
-            if "role" in attributes:
-                self.with_role(element, Builder.plain_named, out)
-                return
-            if "aria-label" in attributes or "aria-labelledby" in attributes:
-                self.plain_named(element, out)
-                return
-        self.inside(element, out)
+    def special(self, element: Element, handler: Handler, out: list[Node]) -> None:
+        """An element whose attributes state a role or a name."""
+        if element.get("role") is not None:
+            self.with_role(element, Builder.plain_named if handler is Builder.inside else handler, out)
+        elif handler is Builder.inside:
+            self.plain_named(element, out)
+        else:
+            handler(self, element, out)
 
     def plain_named(self, element: Element, out: list[Node]) -> None:
         """A box or list that has a name."""
-        self.add(element, _PLAIN_ROLES.get(element.tag, "generic"), stated_name(self.document, element), (), out)
+        name = stated_name(self.document, element)
+        if name:
+            self.add(element, _PLAIN_ROLES.get(element.tag, "generic"), name, (), out)
+        else:
+            self.inside(element, out)
 
     def with_role(self, element: Element, handler: Handler, out: list[Node]) -> None:
         """An element whose role an attribute states."""
@@ -135,7 +141,7 @@ def _skip(builder: Builder, element: Element, out: list[Node]) -> None:
 
 def _structure(role: str) -> Handler:
     def handle(builder: Builder, element: Element, out: list[Node]) -> None:
-        name = stated_name(builder.document, element) if len(element.attrib) else ""
+        name = stated_name(builder.document, element)
         builder.add(element, role, name, (), out)
 
     return handle
@@ -150,7 +156,7 @@ def _from_content(role: str) -> Handler:
 
 def _link(builder: Builder, element: Element, out: list[Node]) -> None:
     if "href" not in element.attrib:
-        builder.plain(element, out)
+        builder.inside(element, out)
         return
     builder.add(element, "link", content_name(builder.document, element), _aria(element), out)
 
@@ -162,7 +168,7 @@ def _image(builder: Builder, element: Element, out: list[Node]) -> None:
 
 
 def _section(builder: Builder, element: Element, out: list[Node]) -> None:
-    name = stated_name(builder.document, element) if len(element.attrib) else ""
+    name = stated_name(builder.document, element)
     if name:
         builder.add(element, "region", name, (), out)
     else:
@@ -171,7 +177,7 @@ def _section(builder: Builder, element: Element, out: list[Node]) -> None:
 
 def _footer(builder: Builder, element: Element, out: list[Node]) -> None:
     if any(ancestor.tag in _SECTIONING for ancestor in element.iterancestors()):
-        builder.plain(element, out)
+        builder.inside(element, out)
     else:
         _structure("contentinfo")(builder, element, out)
 
@@ -212,37 +218,31 @@ def _summary(builder: Builder, element: Element, out: list[Node]) -> None:
 def _table(builder: Builder, element: Element, out: list[Node]) -> None:
     caption = element.find("caption")
     name = stated_name(builder.document, element)
-    if is_layout(element):
-        builder.add(element, "LayoutTable", name, (), out)
-        return
-    if not name and caption is not None:
+    around, builder.in_layout = builder.in_layout, is_layout(element)
+    if not name and caption is not None and not builder.in_layout:
         name = content(builder.document, caption)
-    builder.add(element, "table", name, (), out)
-
-
-def _in_layout(element: Element) -> bool:
-    table = next(element.iterancestors("table"), None)
-    return table is None or is_layout(table)
+    builder.add(element, "LayoutTable" if builder.in_layout else "table", name, (), out)
+    builder.in_layout = around
 
 
 def _row(builder: Builder, element: Element, out: list[Node]) -> None:
-    if _in_layout(element):
+    if builder.in_layout:
         builder.inside(element, out)
     else:
-        name = stated_name(builder.document, element) if len(element.attrib) else ""
+        name = stated_name(builder.document, element)
         cells: list[Node] = []
         builder.inside(element, cells)
         out.append(Node(role="row", name=name, children=cells, ref=element))
 
 
 def _cell(builder: Builder, element: Element, out: list[Node]) -> None:
-    role = "LayoutTableCell" if _in_layout(element) else "cell"
+    role = "LayoutTableCell" if builder.in_layout else "cell"
     builder.add(element, role, content_name(builder.document, element), (), out)
 
 
 def _header_cell(builder: Builder, element: Element, out: list[Node]) -> None:
     name = content_name(builder.document, element)
-    if _in_layout(element):
+    if builder.in_layout:
         builder.add(element, "LayoutTableCell", name, (), out)
         return
     scope = element.get("scope", "").lower()
@@ -262,7 +262,7 @@ def _header_cell(builder: Builder, element: Element, out: list[Node]) -> None:
 def _label(builder: Builder, element: Element, out: list[Node]) -> None:
     ticked = ticked_by(builder.document, element)
     if ticked is None:
-        builder.plain(element, out)
+        builder.inside(element, out)
     elif is_redundant(element, ticked):
         if len(element):
             _input(builder, ticked, out)
@@ -277,13 +277,15 @@ def _state(builder: Builder, element: Element, *rest: Property) -> tuple[Propert
     properties: tuple[Property, ...] = rest
     if element is builder.focus:
         properties = (_FOCUSED, *properties)
-    if is_disabled(element):
+    if element.get("disabled") is not None or is_in_disabled_group(builder.document, element):
         properties = (_DISABLED, *properties)
     return properties
 
 
 def _aria(element: Element) -> tuple[Property, ...]:
     """States that attributes give to a link or button."""
+    if _STATES.isdisjoint(element.keys()):
+        return ()
     attributes = element.attrib
     found: list[Property] = []
     if "aria-haspopup" in attributes:
@@ -377,15 +379,16 @@ def _select(builder: Builder, element: Element, out: list[Node]) -> None:
     chosen = set(chosen_options(element))
     for child in element:
         if child.tag == "option":
-            node.children.append(_option(child, chosen))
+            node.children.append(_option(builder, child, chosen))
         elif child.tag == "optgroup":
-            options = [_option(option, chosen) for option in child.iter("option")]
+            options = [_option(builder, option, chosen) for option in child.iter("option")]
             group = Node(role="group", name=squeezed(child.get("label", "")), children=options)
             node.children.append(group)
 
 
-def _option(option: Element, chosen: set[Element]) -> Node:
-    state = _DISABLED if is_disabled(option) else _SELECTED[option in chosen]
+def _option(builder: Builder, option: Element, chosen: set[Element]) -> Node:
+    is_off = option.get("disabled") is not None or is_in_disabled_group(builder.document, option)
+    state = _DISABLED if is_off else _SELECTED[option in chosen]
     return Node(role="option", name=option_text(option), properties=(state,), ref=option)
 
 

@@ -77,6 +77,11 @@ class Document:
         found = self.by_id.get(target)
         return found if found is not None and found.tag in CONTROLS else None
 
+    @cached_property
+    def has_disabled_groups(self) -> bool:
+        """Whether a disabled field set, selection or group of options may disable what is in it."""
+        return any(group.get("disabled") is not None for group in self.root.iter("fieldset", "optgroup", "select"))
+
     @property
     def title(self) -> str:
         """The document's title with its white space collapsed."""
@@ -224,6 +229,11 @@ def is_disabled(element: Element) -> bool:
             return True
         parent = parent.getparent()
     return False
+
+
+def is_in_disabled_group(document: Document, element: Element) -> bool:
+    """Whether what a control is in is disabled; cheap where nothing on the page can be."""
+    return document.has_disabled_groups and is_disabled(element)
 
 
 def is_focusable(element: Element) -> bool:

@@ -33,6 +33,8 @@ HIDDEN = words("script style template noscript head link meta base title datalis
 """Elements that are not rendered."""
 _SILENT_ROLES = words("alert status form search navigation main article complementary banner group")
 _HIDING = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden")
+_HIDERS = frozenset({"hidden", "aria-hidden", "style"})
+_STATED = frozenset({"aria-label", "aria-labelledby"})
 _BULLET = "•"
 
 
@@ -40,12 +42,15 @@ def is_hidden(element: Element) -> bool:
     """Whether an element and all it holds are absent from the tree."""
     if element.tag in HIDDEN or not isinstance(element.tag, str):
         return True
-    attributes = element.attrib
-    if not len(attributes):
-        return False
-    if "hidden" in attributes or attributes.get("aria-hidden") == "true":
+    names = element.keys()
+    return bool(names) and not _HIDERS.isdisjoint(names) and hides(element)
+
+
+def hides(element: Element) -> bool:
+    """Whether an attribute hides an element."""
+    if element.get("hidden") is not None or element.get("aria-hidden") == "true":
         return True
-    return "style" in attributes and _HIDING.search(attributes["style"]) is not None
+    return _HIDING.search(element.get("style", "")) is not None
 
 
 def ticked_by(document: Document, label: Element) -> Element | None:
@@ -67,22 +72,21 @@ def squeezed(text: str) -> str:
 
 def stated_name(document: Document, element: Element) -> str:
     """The name that attributes state: ``aria-labelledby``, ``aria-label``."""
-    attributes = element.attrib
-    if "aria-labelledby" in attributes:
-        named = [document.by_id.get(key) for key in attributes["aria-labelledby"].split()]
+    if _STATED.isdisjoint(element.keys()):
+        return ""
+    by = element.get("aria-labelledby")
+    if by is not None:
+        named = [document.by_id.get(key) for key in by.split()]
         name = squeezed(" ".join(content(document, el) for el in named if el is not None))
         if name:
             return name
-    return squeezed(attributes.get("aria-label", ""))
+    return squeezed(element.get("aria-label", ""))
 
 
 def content_name(document: Document, element: Element) -> str:
     """The name of a link, heading, cell or button: stated, else its content, else its title."""
-    if len(element.attrib):
-        name = stated_name(document, element)
-        if name:
-            return name
-    return content(document, element) or squeezed(element.get("title", ""))
+    name = stated_name(document, element)
+    return name or content(document, element) or squeezed(element.get("title", ""))
 
 
 def content(document: Document, element: Element) -> str:
@@ -158,7 +162,7 @@ def _gather_child(document: Document, child: Element, tag: str, pieces: list[str
     elif tag in SILENT or child.get("role") in _SILENT_ROLES or (tag == "table" and not is_layout(child)):
         pieces.append(" ")
     else:
-        stated = stated_name(document, child) if len(child.attrib) else ""
+        stated = stated_name(document, child)
         is_block = tag in BLOCKS
         if is_block:
             pieces.append(" ")
