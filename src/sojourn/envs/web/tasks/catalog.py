@@ -4,8 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from sojourn.envs.web.tasks import shop
+from sojourn.envs.web.tasks import cms, cms_errands, map, map_errands, shop, shop_errands
 from sojourn.envs.web.tasks.template import Template
 
-TEMPLATES: Mapping[str, Template] = {template.name: template for template in (*shop.TEMPLATES,)}
+_ALL = (
+    *shop.TEMPLATES,
+    *shop_errands.TEMPLATES,
+    *cms.TEMPLATES,
+    *cms_errands.TEMPLATES,
+    *map.TEMPLATES,
+    *map_errands.TEMPLATES,
+)
+TEMPLATES: Mapping[str, Template] = {template.name: template for template in _ALL}
 """name -> template, in the order in which they are listed."""

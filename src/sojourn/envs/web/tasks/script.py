@@ -39,9 +39,12 @@ def rows(view: View) -> list[list[str]]:
     return [row for row in found if row]
 
 
-def text(view: View, start: str) -> str:
-    """What follows `start` in the first text that begins so. Raises `EnvError` where none does."""
-    for line in view.tree.lines:
+def text_after(view: View, start: str, *, after: int = 0) -> str:
+    """What follows `start` in the first text (below the node `after`) that begins so.
+
+    Raises `EnvError` where none does.
+    """
+    for line in view.tree.lines[after:]:
         if line.node.role == "StaticText" and line.name.startswith(start):
             return line.name[len(start) :].strip()
     raise EnvError(f"expert: expected a text {start!r} at {view.url}, which shows:\n{view.tree.text[:2_000]}")
