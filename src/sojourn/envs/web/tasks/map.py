@@ -313,8 +313,8 @@ def open_town(view: View, v: Values) -> Iterator[str]:
 @navigation(
     name="map-directions",
     intents=("Show me the way from {start} to {end}: {way}.", "Directions from {start} to {end}, {way}, please."),
-    sql=f"""SELECT lower(a.name) || '-' || lower(b.name) || '-' || m.mode AS key, a.name AS start, b.name AS 'end', m.mode,
-        m.label AS way FROM map_city a JOIN map_city b ON b.id <> a.id JOIN {_MODES} m""",
+    sql=f"""SELECT lower(a.name) || '-' || lower(b.name) || '-' || m.mode AS key, a.name AS start, b.name AS 'end',
+        m.mode, m.label AS way FROM map_city a JOIN map_city b ON b.id <> a.id JOIN {_MODES} m""",
     texts=("{start}", "{end}"),
     goal=lambda v: shown(
         Target(url=f"{MAP}/directions?from={v['start']}&to={v['end']}&mode={v['mode']}", usual={"mode": "car"})
