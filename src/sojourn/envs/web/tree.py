@@ -14,7 +14,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 Property = tuple[str, str]
 
@@ -74,8 +74,7 @@ class Node:
         return self.role in TEXT_FIELDS or (self.role == "combobox" and self.get("hasPopup") != "menu")
 
 
-@dataclass(slots=True, frozen=True, kw_only=True)
-class Line:
+class Line(NamedTuple):
     """A node that is shown; its id is its place in `Tree.lines`, counted from 1."""
 
     node: Node
@@ -126,18 +125,19 @@ def lay_out(root: Node) -> Tree:
 
 
 def _visit(node: Node, depth: int, said: str, in_content: bool, lines: list[Line]) -> None:
-    role = node.role
-    if role in _IGNORED_ROLES:
-        return
-    name = " ".join(node.name.split())
+    role, name = node.role, node.name
+    if name:
+        name = " ".join(name.split())
     if role == "StaticText":
         if name and name != said and not (in_content and name in said):
-            lines.append(Line(node=node, name=name, depth=depth))
+            lines.append(Line(node, name, depth))
+        return
+    if role in _IGNORED_ROLES:
         return
     if role == "image":
         node.role = role = "img"  # its name before Chromium 128
     if name or (role not in _EMPTY) or (node.properties and role != "listitem"):
-        lines.append(Line(node=node, name=name, depth=depth))
+        lines.append(Line(node, name, depth))
         depth, said, in_content = depth + 1, name, role in FROM_CONTENT
         if role in TEXT_FIELDS:
             said = ""  # what a field holds is shown even if it is the field's name
@@ -150,8 +150,11 @@ def _visit(node: Node, depth: int, said: str, in_content: bool, lines: list[Line
 
 
 def _text_of(number: int, line: Line) -> str:
-    shown = "".join(f" {name}: {_value(value)}" for name, value in line.node.properties)
-    return f"{chr(9) * line.depth}[{number}] {line.node.role} {line.name!r}{shown}"
+    node, name, depth = line
+    text = f"{chr(9) * depth}[{number}] {node.role} {name!r}"
+    if node.properties:
+        text += "".join([f" {key}: {_value(value)}" for key, value in node.properties])
+    return text
 
 
 def _value(text: str) -> str:
