@@ -172,4 +172,6 @@ class World:
     elements: list[Element]
     cities: list[City] = field(default_factory=list)
     """Empty in an atlas-mini."""
+    prose: list[Prose] = field(default_factory=list)
+    """Of the world as a whole."""
     is_counterfactual: bool = False

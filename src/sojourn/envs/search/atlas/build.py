@@ -1,0 +1,182 @@
+"""Opens an atlas; builds it at first use, once for all processes of a machine."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+import logging
+import os
+import shutil
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Final
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from sojourn.config import cache_dir
+from sojourn.envs.search.atlas.facts import FactCollector, Facts
+from sojourn.envs.search.atlas.lock import file_lock
+from sojourn.envs.search.atlas.manifest import Manifest, load_manifest, save_manifest
+from sojourn.envs.search.atlas.packages import SOURCES, version_of
+from sojourn.envs.search.atlas.render import Renderer
+from sojourn.envs.search.atlas.render_places import airport_passages, city_passages, element_passages, world_passages
+from sojourn.envs.search.atlas.sources import read_world
+from sojourn.envs.search.atlas.world import World
+from sojourn.envs.search.records import Passage
+from sojourn.envs.search.retrieve.text_index import TextIndex, build_text_index
+from sojourn.errors import ConfigError, DataError, unknown_name
+
+log = logging.getLogger(__name__)
+
+LAYOUT: Final = 1
+RENDERER: Final = 1
+"""Raise it with every change of a passage, an id or a fact."""
+ENGINE: Final = "tantivy"
+INDEX: Final = "index"
+ABOUT: Final = {"atlas": 300_000, "atlas-mini": 65_000, "atlas-cf": 280_000, "atlas-mini-cf": 45_000}
+"""Atlas -> about how many passages it has, for the progress bar."""
+
+
+@dataclass(frozen=True)
+class Atlas:
+    """A corpus of passages with its index and the facts that its passages state."""
+
+    name: str
+    folder: Path
+    manifest: Manifest
+
+    @property
+    def index_folder(self) -> Path:
+        """Folder of the index; `TextIndex` opens it."""
+        return self.folder / INDEX
+
+    @cached_property
+    def facts(self) -> Facts:
+        """All facts; read when first asked for."""
+        return Facts.load(self.folder)
+
+    def passages(self) -> Iterator[Passage]:
+        """All passages in order, read off the index."""
+        yield from TextIndex(self.index_folder).passages()
+
+
+def open_atlas(name: str, seed: int = 0) -> Atlas:
+    """The atlas of this name, built now if this machine has not built it yet.
+
+    `seed` chooses among the counterfactual atlases; the others have none, and must be opened with 0. Raises
+    `ConfigError` for an unknown name, `MissingDependencyError` without ``sojourn[search]``, `DataError` when the
+    data of a package are not what they were or the disk is full.
+    """
+    if name not in ABOUT:
+        raise unknown_name("atlas", name, ABOUT)
+    if seed and not name.endswith("-cf"):
+        raise ConfigError(f"{name} has no seed, got {seed}: only {', '.join(n for n in ABOUT if n.endswith('-cf'))} do")
+    packages = {source.package: version_of(source.package) for source in SOURCES.values()}
+    packages[ENGINE] = version_of(ENGINE)
+    folder = _folder(name, seed, packages)
+    if not _is_whole(folder):
+        _build_once(name, seed, packages, folder)
+    return Atlas(name=name, folder=folder, manifest=load_manifest(folder))
+
+
+def _folder(name: str, seed: int, packages: dict[str, str]) -> Path:
+    decisive = json.dumps([LAYOUT, RENDERER, seed, packages], sort_keys=True)
+    return cache_dir() / "search" / f"{name}-{hashlib.sha256(decisive.encode()).hexdigest()[:16]}"
+
+
+def _is_whole(folder: Path) -> bool:
+    """Whether `folder` is an atlas; a damaged one is said to be and counts as none."""
+    if not folder.exists():
+        return False
+    try:
+        manifest = load_manifest(folder)
+        index = json.loads((folder / INDEX / "index.json").read_text(encoding="utf-8"))
+        if index["num_passages"] != manifest.num_passages or not (folder / "facts.json.z").is_file():
+            raise DataError(f"{folder} lacks parts")
+    except (OSError, ValueError, KeyError) as error:
+        log.warning("the atlas in %s is damaged (%s): it is built again", folder, error)
+        return False
+    return True
+
+
+def _build_once(name: str, seed: int, packages: dict[str, str], folder: Path) -> None:
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with file_lock(folder.parent / f".{folder.name}.lock"):
+        if _is_whole(folder):
+            return  # another process built it meanwhile
+        for left in folder.parent.glob(f".building-{folder.name}-*"):
+            shutil.rmtree(left, ignore_errors=True)  # of a builder that was killed: we hold the lock
+        draft = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".building-{folder.name}-"))
+        try:
+            _build(name, seed, packages, draft)
+            if folder.exists():
+                shutil.rmtree(folder)
+            os.replace(draft, folder)
+        except OSError as error:
+            if error.errno in (errno.ENOSPC, errno.EDQUOT):
+                raise DataError(f"the disk of {folder.parent} is full: {name} takes about 0.3 GB") from error
+            raise
+        finally:
+            shutil.rmtree(draft, ignore_errors=True)
+
+
+def _build(name: str, seed: int, packages: dict[str, str], folder: Path) -> None:
+    with _progress(name) as advance:
+        world = read_world(with_cities="mini" not in name)
+        facts = FactCollector()
+        counts: Counter[str] = Counter()
+        build_text_index(_counted(render(world, facts), counts), folder / INDEX, progress=advance)
+        facts.save(folder)
+        index = json.loads((folder / INDEX / "index.json").read_text(encoding="utf-8"))
+        manifest = Manifest(
+            name=name,
+            seed=seed,
+            layout=LAYOUT,
+            renderer=RENDERER,
+            packages=packages,
+            counts=dict(counts),
+            num_passages=sum(counts.values()),
+            num_entities=len(facts.entities),
+            num_facts=len(facts),
+            relations=facts.relations(),
+            sha256=index["sha256"],
+            licences={key: source.licence for key, source in SOURCES.items()},
+        )
+        save_manifest(manifest, folder)
+
+
+def render(world: World, facts: FactCollector) -> Iterator[Passage]:
+    """All passages of `world` in their order; `facts` is complete when they are exhausted."""
+    yield from world_passages(world)
+    yield from Renderer(world, facts).passages()
+    yield from city_passages(world, facts)  # before airports, which look for the cities they serve
+    yield from airport_passages(world, facts)
+    yield from element_passages(world, facts)
+
+
+def _counted(passages: Iterator[Passage], counts: Counter[str]) -> Iterator[Passage]:
+    for passage in passages:
+        counts[passage.passage_id.partition("/")[0]] += 1
+        yield passage
+
+
+@contextmanager
+def _progress(name: str) -> Iterator[Callable[[int], None]]:
+    """A bar on standard error, or one line where that is no terminal; yields what to call with the count so far."""
+    console = Console(file=sys.stderr)
+    if not console.is_terminal:
+        console.print(f"building {name}: about {ABOUT[name]:,} passages, once on this machine", highlight=False)
+        yield lambda done: None
+        return
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True) as bar:
+        task = bar.add_task(f"building {name} (once on this machine)", total=ABOUT[name])
+        yield lambda done: bar.update(task, completed=done)
