@@ -1,0 +1,1 @@
+"""Verifiable questions of two to six hops, made from the facts of an atlas."""
