@@ -11,6 +11,8 @@ from sojourn.envs.search.atlas.markup import pieces, sentence, slug
 from sojourn.envs.search.atlas.world import Country, Prose, Share, Value, World
 from sojourn.envs.search.records import Fact, Passage
 
+SHORT_WORDS: Final = 15
+"""A text of fewer words would say little without its heading."""
 SENTENCES: Final[Mapping[str, tuple[str, str, str]]] = {
     "capital": ("Capital", "capital", "The capital of {x} is {v}{d}."),
     "highest_point": ("Elevation", "highest point", "The highest point of {x} is {v}{d}."),
@@ -56,7 +58,9 @@ class Renderer:
         for relation, (source_topic, topic, template) in SENTENCES.items():
             value = country.values.get(relation)
             if value is not None:
-                said = capitalised(template.format(x=country.with_article, v=value.text, d=value.detail))
+                said = capitalised(template.format(x=country.with_article, v=value.text, d=value.detail)).replace(
+                    "..", "."
+                )
                 yield from self._topic(country, topic, [said], {relation: value}, country.remarks.get(source_topic, ""))
         yield from self._currency(country)
         yield from self._independence(country)
@@ -68,15 +72,16 @@ class Renderer:
     def _topic(
         self, country: Country, topic: str, said: Sequence[str], stated: Mapping[str, Value], remark: str = ""
     ) -> Iterator[Passage]:
-        """Passages of one topic: sentences, facts that are in them, then what else the source says."""
+        """Passages of one topic: the sentences with the facts in them, then what else the source says."""
         passage_id = f"factbook/{country_slug(country)}/{slug(topic)}"
         for relation, value in stated.items():
             self._state(country.entity.entity_id, relation, value, passage_id)
             if relation == "capital" and value.target is not None:
                 home = Value(text=country.entity.name, target=country.entity.entity_id)
                 self._state(value.target, "country", home, passage_id)
-        text = " ".join([*said, sentence(remark)] if remark else said)
-        yield from cut(passage_id, f"{country.entity.name}: {topic}", text)
+        yield from cut(passage_id, f"{country.entity.name}: {topic}", " ".join(said))
+        if remark:  # in a passage of its own: in a long one a search for the value would find the fact late
+            yield from cut(f"{passage_id}/more", f"{country.entity.name}: more on the {topic}", sentence(remark))
 
     def _state(self, subject: str, relation: str, value: Value, passage_id: str) -> None:
         self._facts.add(
@@ -91,18 +96,20 @@ class Renderer:
         )
 
     def _names(self, country: Country) -> Iterator[Passage]:
-        name, said, stated = country.with_article, [], {}
+        name = country.with_article
         if country.former_names:
-            said.append(capitalised(f"{name} was formerly named {' or '.join(country.former_names)}."))
-            if "former_name" in country.values:
-                stated["former_name"] = country.values["former_name"]
+            said = [capitalised(f"{name} was formerly named {' or '.join(country.former_names)}.")]
+            single = country.values.get("former_name")
+            stated = {} if single is None else {"former_name": single}
+            yield from self._topic(country, "former name", said, stated)
+        said = []
         if country.long_name and country.long_name != country.entity.name:
             said.append(f"The full name of {name} is {country.long_name}.")
         if country.codes:
             said.append(f"The ISO 3166 codes of {name} are {' and '.join(country.codes)}.")
         remark = country.remarks.get("Country name", "")
-        if said or remark:
-            yield from self._topic(country, "name", said, stated, remark)
+        if said:
+            yield from self._topic(country, "name", said, {}, remark)
 
     def _currency(self, country: Country) -> Iterator[Passage]:
         currency, code = country.values.get("currency"), country.values.get("currency_code")
@@ -205,7 +212,10 @@ class Renderer:
 
     def _prose(self, country: Country, prose: Prose) -> Iterator[Passage]:
         passage_id = f"factbook/{country_slug(country)}/text-{slug(prose.topic)}"
-        yield from cut(passage_id, f"{country.entity.name}: {prose.topic}", prose.text)
+        text = prose.text
+        if len(text.split()) < SHORT_WORDS:
+            text = f"{prose.topic} of {country.with_article}: {text}"
+        yield from cut(passage_id, f"{country.entity.name}: {prose.topic}", text)
 
 
 def _clear_maximum(found: Sequence[tuple[float, str]], expected: int) -> tuple[float, str] | None:
