@@ -28,7 +28,7 @@ def passages() -> list[Passage]:
     return [
         Passage(
             passage_id=f"{country.lower()}/{topic.replace(' ', '_')}",
-            title=f"{country} – {topic.capitalize()}",
+            title=f"{country}: {topic.capitalize()}",
             text=f"The {topic} of {country} is {value}. It is well known.",
         )
         for country, values in COUNTRIES.items()

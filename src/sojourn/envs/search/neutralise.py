@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-_OPENING = re.compile(r"[<\uff1c\ufe64](?=[\w/|!<\uff1c?$\\\uff5c\u2581])")
+_OPENING = re.compile(r"[<\uff1c\ufe64](?!\s)")
 """What could begin a tag in any template. Some tokenizers read a wide ``<`` as a plain one."""
 _CLOSING = re.compile(r"[>\uff1e\ufe65]")
 _BRACKETED = re.compile(r"\[(/?[A-Z][A-Z_]{1,40})\]")  # [INST], [/INST], [TOOL_CALLS]: Mistral's and Llama 2's
