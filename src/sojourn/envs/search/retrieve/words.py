@@ -51,3 +51,12 @@ def query_terms(text: str) -> list[str]:
 def storable(text: str) -> str:
     """`text` without what a text file cannot hold: NUL and halves of surrogate pairs."""
     return _UNSTORABLE.sub("", text)
+
+
+def plain_query(text: str) -> str:
+    """What leaves this machine of a query: one line of at most 2,000 characters, without control characters.
+
+    Empty if the text has no word: nothing is asked then, and nothing found.
+    """
+    line = " ".join("".join(c if c.isprintable() else " " for c in storable(text[:MAX_QUERY_CHARS])).split())
+    return line if _WORD.search(line) else ""
