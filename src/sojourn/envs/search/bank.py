@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Protocol
@@ -18,14 +19,18 @@ class Bank(Protocol):
         """What stands for it in an environment's id; empty for the questions that a corpus comes with."""
 
     @property
+    def identity(self) -> str:
+        """What decides its questions: their content, or what they are made from."""
+
+    @property
     def splits(self) -> tuple[str, ...]:
         """Its splits, at least ``train``, ``validation`` and ``test``."""
 
     def categories(self, split: str) -> tuple[str, ...]:
         """The categories of a split, in their order."""
 
-    def ids(self, split: str, category: str) -> Sequence[str]:
-        """The ids of a category's questions in a fixed order."""
+    def questions(self, split: str, category: str) -> Sequence[Question]:
+        """The questions of a category in a fixed order."""
 
     def question(self, question_id: str) -> Question:
         """The question with this id. Raises `DataError` if there is none."""
@@ -41,6 +46,12 @@ class ListedQuestions:
         self.name = name
         self._questions = questions
 
+    @cached_property
+    def identity(self) -> str:
+        """A hash of texts, accepted answers and gold paths."""
+        rows = (f"{q.question_id}|{q.text}|{q.answers}|{q.hops}" for q in self._by_id.values())
+        return hashlib.sha256("\n".join(rows).encode(errors="replace")).hexdigest()
+
     @property
     def splits(self) -> tuple[str, ...]:
         return tuple(self._questions)
@@ -48,7 +59,7 @@ class ListedQuestions:
     def categories(self, split: str) -> tuple[str, ...]:
         return tuple(self._by_category[_known(split, self._questions)])
 
-    def ids(self, split: str, category: str) -> Sequence[str]:
+    def questions(self, split: str, category: str) -> Sequence[Question]:
         return self._by_category[_known(split, self._questions)][category]
 
     def question(self, question_id: str) -> Question:
@@ -69,10 +80,10 @@ class ListedQuestions:
         return found
 
     @cached_property
-    def _by_category(self) -> dict[str, dict[str, list[str]]]:
-        found: dict[str, dict[str, list[str]]] = {split: {} for split in self._questions}
-        for question_id, question in self._by_id.items():
-            found[question.split].setdefault(question.category, []).append(question_id)
+    def _by_category(self) -> dict[str, dict[str, list[Question]]]:
+        found: dict[str, dict[str, list[Question]]] = {split: {} for split in self._questions}
+        for question in self._by_id.values():
+            found[question.split].setdefault(question.category, []).append(question)
         return {split: dict(sorted(groups.items())) for split, groups in found.items()}
 
 

@@ -15,7 +15,7 @@ from sojourn.envs.search.options import StyleName, changed_options, checked_hops
 from sojourn.envs.search.oracle import SearchOracle
 from sojourn.envs.search.records import Question, Retriever
 from sojourn.envs.search.reward import Metric
-from sojourn.envs.search.sources import open_corpus, open_questions
+from sojourn.envs.search.sources import open_bank, open_corpus
 from sojourn.envs.task_list import TaskList
 from sojourn.errors import ConfigError, DataError
 from sojourn.types import Task
@@ -86,9 +86,10 @@ class Search:
         self._style = style
         self._rules = rules_of(options)
         self._hops = checked_hops(hops)
-        self._bank = open_questions(questions, retriever, corpus_seed)
+        self._bank = open_bank(questions, retriever, corpus_seed)
         self._retriever = open_corpus(retriever, retriever_options or {}, corpus_seed)
-        corpus = hashlib.sha256(self._retriever.identity.encode()).hexdigest()[:8]
+        content = f"{self._retriever.identity}\n{self._bank.identity}"
+        corpus = hashlib.sha256(content.encode()).hexdigest()[:8]
         name = retriever if isinstance(retriever, str) else "corpus"
         parts = [f"{_plain(name)}={corpus}", *([self._bank.name] if self._bank.name else [])]
         self._env_id = "+".join([_VERSION, *parts, *changes])
@@ -119,18 +120,17 @@ class Search:
 
     def tasks(self, split: str) -> Sequence[Task]:
         """All questions of the split by category; a task's id is its question's."""
-        groups = [self._bank.ids(split, category) for category in self._categories(split)]
-        return TaskList(_Joined(groups), lambda question_id: self._task(question_id, split))
+        groups = [self._bank.questions(split, category) for category in self._categories(split)]
+        return TaskList(_Joined(groups), self._task)
 
     def panel(self, split: str) -> Panel:
         """As many questions of each category, at equal distances in the split."""
         categories = self._categories(split)
-        groups = [self._bank.ids(split, category) for category in categories]
+        groups = [self._bank.questions(split, category) for category in categories]
         count = min(MAX_PER_CATEGORY, PANEL_TASKS // len(groups), *map(len, groups))
         chosen = [group[i * len(group) // count] for group in groups for i in range(count)]
         suffix = f"/hops={','.join(map(str, self._hops))}" if self._hops else ""
-        tasks = tuple(self._task(question_id, split) for question_id in chosen)
-        return Panel(name=f"{self._env_id}/{split}{suffix}", tasks=tasks)
+        return Panel(name=f"{self._env_id}/{split}{suffix}", tasks=tuple(map(self._task, chosen)))
 
     def _categories(self, split: str) -> tuple[str, ...]:
         known = self._bank.categories(split)
@@ -141,9 +141,14 @@ class Search:
             raise ConfigError(f"search: no questions of {', '.join(missing)} in {split}; there are {', '.join(known)}")
         return wanted
 
-    def _task(self, question_id: str, split: str) -> Task:
-        category = self._bank.question(question_id).category
-        return Task(env_id=self._env_id, task_id=question_id, split=split, seed=0, category=category)
+    def _task(self, question: Question) -> Task:
+        return Task(
+            env_id=self._env_id,
+            task_id=question.question_id,
+            split=question.split,
+            seed=0,
+            category=question.category,
+        )
 
     def resolve(self, task: Task) -> Question:
         """The question of a task; raises `DataError` for another environment's."""
@@ -163,10 +168,10 @@ class Search:
         return SearchOracle(env)
 
 
-class _Joined(Sequence[str]):
+class _Joined(Sequence[Question]):
     """Lists one after another, without copying them."""
 
-    def __init__(self, parts: Sequence[Sequence[str]]) -> None:
+    def __init__(self, parts: Sequence[Sequence[Question]]) -> None:
         self._parts = parts
 
     def __len__(self) -> int:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sojourn.envs.search.bank import Bank, ListedQuestions
 from sojourn.envs.search.records import Question, Retriever
+from sojourn.envs.search.retrieve import open_retriever
 from sojourn.errors import ConfigError
+
+if TYPE_CHECKING:
+    from sojourn.envs.search.questions import QuestionFile
 
 ATLASES = ("atlas", "atlas-mini", "atlas-cf", "atlas-mini-cf")
 """The corpora that come with questions."""
@@ -19,11 +23,43 @@ def open_corpus(retriever: str | Retriever, options: Mapping[str, Any], seed: in
         if options:
             raise ConfigError("search: retriever_options go with a retriever that is named, not with an object")
         return retriever
-    raise ConfigError(f"search: cannot open {retriever!r}")
+    return open_retriever(retriever, **{**options, **({"seed": seed} if retriever in ATLASES and seed else {})})
 
 
-def open_questions(questions: str | Mapping[str, Sequence[Question]] | None, retriever: object, seed: int) -> Bank:
-    """The questions named, or those of the atlas that is searched."""
+def open_bank(questions: str | Mapping[str, Sequence[Question]] | None, retriever: str | Retriever, seed: int) -> Bank:
+    """The questions named or given, or those of the atlas that is searched."""
     if isinstance(questions, Mapping):
         return ListedQuestions(questions, name="listed")
-    raise ConfigError(f"search: cannot open questions {questions!r}")
+    name = questions if questions is not None else retriever
+    if not isinstance(name, str) or name not in ATLASES:
+        raise ConfigError(
+            f"search: questions must name an atlas ({', '.join(ATLASES)}) or a folder, or be split -> questions; "
+            f"only an atlas as retriever brings its own, got questions={questions!r} with retriever={retriever!r}"
+        )
+    return AtlasQuestions(name, seed, is_own=name == retriever)
+
+
+class AtlasQuestions:
+    """The questions of an atlas, read when they are asked for."""
+
+    def __init__(self, atlas: str, seed: int, *, is_own: bool) -> None:
+        # with SQLite, rich and the atlas' packages, which other corpora do without
+        from sojourn.envs.search.atlas import open_atlas
+        from sojourn.envs.search.questions import HOPS, SPLITS, open_questions
+
+        self.name = "" if is_own else atlas
+        self.splits: tuple[str, ...] = SPLITS
+        self._hops = {f"{hops} hops": hops for hops in HOPS}
+        self._file: QuestionFile = open_questions(open_atlas(atlas, seed))
+        self.question = self._file.question
+
+    @property
+    def identity(self) -> str:
+        """The name of the file, which holds a hash of all that decides its content."""
+        return self._file.path.stem
+
+    def categories(self, split: str) -> tuple[str, ...]:
+        return tuple(name for name, hops in self._hops.items() if self._file.questions(split, [hops]))
+
+    def questions(self, split: str, category: str) -> Sequence[Question]:
+        return self._file.questions(split, [self._hops[category]])
