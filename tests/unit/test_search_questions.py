@@ -182,6 +182,8 @@ def test_a_path_becomes_one_sentence_and_its_key_says_it() -> None:
 def test_every_relation_is_worded() -> None:
     for relation, wording in FROM_COUNTRY.items():
         assert all(phrase.count("{x}") == 1 for phrase in (*wording.asks, *wording.nouns, *wording.queries)), relation
+        # what follows the innermost country of six could no longer be told from what belongs to it
+        assert all(phrase.rstrip("?").endswith("{x}") for phrase in (*wording.asks, *wording.nouns)), relation
         assert all(ask[0].isupper() and ask.endswith("?") for ask in wording.asks), relation
         assert bool(wording.nouns) == (relation in COUNTRIES)
     for wording in (*DESCRIBED.values(), *(rule.wording for rule in LOCATED.values())):

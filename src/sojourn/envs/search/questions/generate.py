@@ -81,12 +81,12 @@ class Generator:
         made: list[Made] = []
         for path in paths:
             tally.drawn += 1
-            answers, text = self._answers.of(path.facts[-1]), question_text(path)
+            answers = self._answers.of(path.facts[-1])
             if self._is_capped(answers[0], times, tally):
                 tally.capped += 1
             elif not is_unique(path, self._facts, self._meant):
                 tally.not_unique += 1
-            elif not hides_answers(text, answers):
+            elif not hides_answers(text := question_text(path), answers):
                 tally.answer_in_question += 1
             elif (hops := self._hops.hops(path)) is None:
                 tally.hop_not_found += 1

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from sojourn.envs.search.questions.plain_text import folded
-from sojourn.envs.search.questions.relations import COUNTRIES, DESCRIBED, FROM_COUNTRY, LOCATED, describing
+from sojourn.envs.search.questions.relations import COUNTRIES, DESCRIBED, FROM_COUNTRY, LOCATED, Locating, describing
 from sojourn.envs.search.records import Entity, Fact
 from sojourn.envs.search.retrieve.words import STOP_WORDS, words
 
@@ -16,6 +16,15 @@ MAX_SHARED = 5
 """A value that more countries have answers no question: naming the commonest must not pay."""
 NAMELESS = frozenset({"unnamed", "none", "location", "elevation", "point"})
 """Words of a value that names nothing."""
+GENERIC = frozenset(
+    words(
+        "republic democratic people peoples kingdom state states federal federation federative union united islamic "
+        "socialist national commonwealth principality territory territories island islands grand duchy city"
+    )
+)
+"""Words of a country's name that do not give it away."""
+STEM = 5
+"""Words that begin with so many letters alike are taken for one: ``Bahrainona`` says Bahrain."""
 
 
 class FactTable(Protocol):
@@ -119,8 +128,11 @@ class Graph:
     def _located(self) -> Iterable[Start]:
         for kind, rule in LOCATED.items():
             rows = []
-            for thing in sorted(e.entity_id for e in self.entities.values() if e.kind == rule.entity):
-                fact, value = self.facts.get(thing, rule.relation), self._value(thing, rule.describes)
+            # a capital says no more as a city than as a capital
+            capitals = {fact.target for steps in self.steps.values() for fact in steps if fact.relation == "capital"}
+            things = (e.entity_id for e in self.entities.values() if e.kind == rule.entity)
+            for thing in sorted(thing for thing in things if thing not in capitals):
+                fact, value = self.facts.get(thing, rule.relation), self._value(thing, rule)
                 if fact is not None and value and fact.target is not None and self._is_country(fact.target):
                     rows.append((value, fact.target, fact))
             times = Counter(folded(value) for value, _, _ in rows)
@@ -128,10 +140,11 @@ class Graph:
                 if times[folded(value)] == 1 and self._is_telling(kind, value, country):
                     yield Start(kind=kind, value=value, described=fact.subject, country=country, fact=fact)
 
-    def _value(self, entity_id: str, describes: str) -> str | None:
-        if describes == "name":
-            return self.entities[entity_id].name
-        fact = self.facts.get(entity_id, describes)
+    def _value(self, entity_id: str, rule: Locating) -> str | None:
+        if rule.describes == "name":
+            name = self.entities[entity_id].name
+            return name.lower() if rule.is_common_noun else name
+        fact = self.facts.get(entity_id, rule.describes)
         return None if fact is None else fact.value
 
     def _is_telling(self, kind: str, value: str, country: str) -> bool:
@@ -141,4 +154,5 @@ class Graph:
             return bool(said)
         entity, demonym = self.entities[country], self.facts.get(country, "demonym")
         names = (entity.name, *entity.aliases, *((demonym.value, *demonym.aliases) if demonym else ()))
-        return bool(said) and not said & NAMELESS and said.isdisjoint(word for name in names for word in words(name))
+        given_away = {word[:STEM] for name in names for word in words(name) if word not in GENERIC}
+        return bool(said) and not said & NAMELESS and given_away.isdisjoint(word[:STEM] for word in said)

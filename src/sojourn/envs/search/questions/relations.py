@@ -34,6 +34,8 @@ class Locating:
     """The relation that has its value; ``name`` for the entity's name."""
     relation: str
     """The relation from the thing to the country."""
+    is_common_noun: bool = False
+    """Whether English writes the name in lower case."""
     wording: Describing
 
 
@@ -150,6 +152,7 @@ LOCATED: Mapping[str, Locating] = MappingProxyType(
             entity="element",
             describes="name",
             relation="discovery_place",
+            is_common_noun=True,
             wording=_described(
                 (
                     "the country in which the element {v} was discovered",
@@ -249,7 +252,7 @@ VALUES: Mapping[str, Wording] = MappingProxyType(
             queries=("highest point of {x}", "{x} elevation"),
         ),
         "anthem": Wording(
-            asks=("What is the title of the national anthem of {x}?", "What is the national anthem of {x} called?"),
+            asks=("What is the title of the national anthem of {x}?", "Which song is the national anthem of {x}?"),
             queries=("national anthem of {x}", "{x} anthem title"),
         ),
         "currency": Wording(
@@ -273,7 +276,7 @@ VALUES: Mapping[str, Wording] = MappingProxyType(
             queries=("telephone calling code of {x}", "{x} calling code"),
         ),
         "legislature": Wording(
-            asks=("What is the legislature of {x} called?", "What is the name of the legislature of {x}?"),
+            asks=("What is the legislature of {x}?", "What is the name of the legislature of {x}?"),
             queries=("legislature of {x}", "{x} legislative branch"),
         ),
         "former_name": Wording(

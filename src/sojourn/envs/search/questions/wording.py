@@ -8,6 +8,10 @@ from sojourn.envs.search.questions.graph import FactTable, Graph, Path, Start
 from sojourn.envs.search.questions.plain_text import draw, folded
 from sojourn.envs.search.questions.relations import FROM_COUNTRY, describing
 from sojourn.envs.search.records import Fact
+from sojourn.envs.search.retrieve.words import STOP_WORDS
+
+MAX_CODE = 3
+"""Letters of a country's codes."""
 
 
 def question_text(path: Path) -> str:
@@ -65,6 +69,13 @@ class Answers:
         found = {folded(fact.value): fact.value}
         for text in texts:
             words = folded(text)
-            if words.strip() and self._owners.get((kind, words), {own}) == {own}:
+            if self._owners.get((kind, words), {own}) == {own} and _is_name(text, [fact.value, *texts]):
                 found.setdefault(words, text)
         return tuple(found.values())
+
+
+def _is_name(text: str, names: Sequence[str]) -> bool:
+    """Whether a text is a name, or initials of one (``UK``); a code (``DE``, ``AND``) is too like a word for that."""
+    if len(text) > MAX_CODE or not text.isupper():
+        return bool(folded(text).strip())
+    return any(text.casefold() == "".join(w[0] for w in folded(n).split() if w not in STOP_WORDS) for n in names)
