@@ -27,6 +27,10 @@ FORMAT: Final = 1
 """Of the folder; an index of another format has to be built again."""
 TITLE_BOOST: Final = 2.0
 """Four would ruin look-ups from a value back to its country; one is worse at the way there."""
+COMMON_SHARE: Final = 0.3
+"""A word that so large a part of the texts has ("lies", where most passages are of cities) is a stop word of this
+corpus: left out of the search in texts while rarer words remain. Five times the speed, and the same first hit."""
+MIN_PASSAGES_FOR_COMMON: Final = 10_000
 MANIFEST: Final = "index.json"
 WRITER_BYTES: Final = 1_000_000_000
 """Until the writer holds as much, everything is one segment. It takes what it needs: 0.2 GB for 300,000 passages."""
@@ -51,7 +55,7 @@ class IndexManifest:
     @property
     def identity(self) -> str:
         """What decides the answers: content, settings, engine."""
-        return f"text-{self.sha256[:16]}-v{self.format}-title{TITLE_BOOST:g}-{self.engine}"
+        return f"text-{self.sha256[:16]}-v{self.format}-title{TITLE_BOOST:g}-common{COMMON_SHARE:g}-{self.engine}"
 
 
 def _tantivy() -> Any:
@@ -223,12 +227,15 @@ class TextIndex:
 
     def _best(self, terms: Sequence[str], k: int) -> list[tuple[float, int]]:
         """Relevance and number of the `k` best passages."""
-        query, limit = self._query(terms), k
+        try:
+            return self._ranked(self._query(terms), k)
+        except (OSError, ValueError) as error:
+            raise EnvError(f"text index: {error}") from error
+
+    def _ranked(self, query: Any, k: int) -> list[tuple[float, int]]:
+        limit = k
         while True:
-            try:
-                found = self._searcher.search(query, limit, count=False).hits
-            except (OSError, ValueError) as error:
-                raise EnvError(f"text index: {error}") from error
+            found = self._searcher.search(query, limit, count=False).hits
             numbers = self._searcher.fast_field_values("number", [address for _, address in found])
             ranked = sorted(zip((value for value, _ in found), numbers, strict=True), key=lambda row: (-row[0], row[1]))
             # one segment is in the order of the passages, so that the engine's own choice among equals is ours; the
@@ -241,9 +248,17 @@ class TextIndex:
     def _query(self, terms: Sequence[str]) -> Any:
         # flat, and of term queries only: what the engine can skip through by the blocks' upper bounds
         should, make = self._tantivy.Occur.Should, self._tantivy.Query
-        parts = []
-        for term in terms:
-            parts.append((should, make.term_query(self._schema, "text", term, index_option="freq")))
-            in_title = make.term_query(self._schema, "title", term, index_option="freq")
-            parts.append((should, make.boost_query(in_title, TITLE_BOOST)))
+
+        def one(field: str, term: str) -> Any:
+            return make.term_query(self._schema, field, term, index_option="freq")
+
+        parts = [(should, make.boost_query(one("title", term), TITLE_BOOST)) for term in terms]
+        parts += [(should, one("text", term)) for term in self._telling(terms)]
         return make.boolean_query(parts)
+
+    def _telling(self, terms: Sequence[str]) -> Sequence[str]:
+        """The words to look for in texts: those that are not common in this corpus, or all if all are."""
+        if len(self) < MIN_PASSAGES_FOR_COMMON:
+            return terms
+        most = COMMON_SHARE * len(self)
+        return [term for term in terms if self._searcher.doc_freq("text", term) <= most] or terms
