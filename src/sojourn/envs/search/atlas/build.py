@@ -22,6 +22,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from sojourn.config import cache_dir
+from sojourn.envs.search.atlas.counterfactual import permuted
 from sojourn.envs.search.atlas.facts import FactCollector, Facts
 from sojourn.envs.search.atlas.lock import file_lock
 from sojourn.envs.search.atlas.manifest import Manifest, load_manifest, save_manifest
@@ -131,6 +132,8 @@ def _build_once(name: str, seed: int, packages: dict[str, str], folder: Path) ->
 def _build(name: str, seed: int, packages: dict[str, str], folder: Path) -> None:
     with _progress(name) as advance:
         world = read_world(with_cities="mini" not in name)
+        if name.endswith("-cf"):
+            world = permuted(world, seed)
         facts = FactCollector()
         counts: Counter[str] = Counter()
         build_text_index(_counted(render(world, facts), counts), folder / INDEX, progress=advance)

@@ -63,6 +63,10 @@ _ARTICLE = re.compile(
 )
 
 
+_WORD = re.compile(r"[a-z0-9]+")
+_SMALL = frozenset({"the", "and", "of"})
+
+
 def with_article(name: str) -> str:
     """`name` as it stands in a sentence: ``the Netherlands``, ``The Gambia``, ``France``."""
     return f"the {name}" if _ARTICLE.match(name) else name
@@ -70,9 +74,10 @@ def with_article(name: str) -> str:
 
 def key_of(name: str) -> str:
     """What is the same for all spellings of a name: no accents, no punctuation, no article."""
-    text = unicodedata.normalize("NFKD", name.replace("&", " and ")).encode("ascii", "ignore").decode().lower()
-    words = re.sub(r"[^a-z0-9]+", " ", re.sub(r"\bst\.", "saint", text)).split()
-    return " ".join(word for word in words if word not in ("the", "and", "of"))
+    if not name.isascii():
+        name = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
+    words = _WORD.findall(name.lower().replace("st.", "saint "))
+    return " ".join([word for word in words if word not in _SMALL])
 
 
 def other_names(name: str, candidates: Iterable[str]) -> tuple[str, ...]:

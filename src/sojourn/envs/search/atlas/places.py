@@ -7,6 +7,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -74,48 +75,40 @@ def read_cities(country_ids: frozenset[str]) -> list[City]:
     package = SOURCES["geonames"].package
     states_file = data_file(package, "/data/us_states.json")
     states = {code: row["name"] for code, row in json.loads(states_file.read_text(encoding="utf-8")).items()}
-    cities = []
-    named: Counter[str] = Counter()
+    cities, keys = [], []
     for row in json_objects(data_file(package, "/data/cities500.json")):
         country = f"country/{row['countrycode'].lower()}"
-        if country not in country_ids:
-            continue
-        named[key_of(row["name"])] += 1
-        cities.append(
-            City(
-                geoname_id=row["geonameid"],
-                name=row["name"],
-                country=country,
-                population=row["population"],
-                place=_where(row, states),
-                other_names=_latin_names(row),
-            )
-        )
-    return [with_entity(city) if _is_subject(city, named) else city for city in cities]
+        if country in country_ids:
+            keys.append(key_of(row["name"]))
+            cities.append(_city(row, country, states))
+    named = Counter(keys)
+    return [
+        replace(city, entity=_entity(city))
+        if city.population >= MIN_POPULATION and len(key) > 2 and named[key] == 1
+        else city
+        for city, key in zip(cities, keys, strict=True)
+    ]
 
 
-def _is_subject(city: City, named: Mapping[str, int]) -> bool:
-    key = key_of(city.name)
-    return city.population >= MIN_POPULATION and len(key) > 2 and named[key] == 1
-
-
-def with_entity(city: City) -> City:
-    """`city` as something that facts are about."""
-    entity = Entity(
-        entity_id=f"city/{city.country.removeprefix('country/')}/{slug(city.name) or city.geoname_id}",
-        kind="city",
-        name=city.name,
-        aliases=city.other_names,
-    )
+def _city(row: Mapping[str, Any], country: str, states: Mapping[str, str]) -> City:
     return City(
-        geoname_id=city.geoname_id,
-        name=city.name,
-        country=city.country,
-        population=city.population,
-        place=city.place,
-        other_names=city.other_names,
-        entity=entity,
+        geoname_id=row["geonameid"],
+        name=row["name"],
+        country=country,
+        population=row["population"],
+        place=_where(row, states),
+        other_names=_latin_names(row),
     )
+
+
+def city_id(country: str, name: str) -> str:
+    """Id of the city of this name in a country (an id); empty for a name without Latin letters or digits."""
+    return f"city/{country.removeprefix('country/')}/{slug(name)}" if slug(name) else ""
+
+
+def _entity(city: City) -> Entity | None:
+    entity_id = city_id(city.country, city.name)
+    return Entity(entity_id=entity_id, kind="city", name=city.name, aliases=city.other_names) if entity_id else None
 
 
 def _above_sea(row: Mapping[str, str]) -> str:
@@ -141,6 +134,7 @@ def read_airports(country_ids: frozenset[str]) -> list[Airport]:
                     division=row["subd"].strip(),
                     country=country,
                     place=f"{coordinates}, {_above_sea(row)}, in the time zone {row['tz']}",
+                    city_id=city_id(country, row["city"].strip()),
                 )
             )
     return sorted(airports, key=lambda airport: airport.icao)

@@ -45,8 +45,7 @@ def _airport(airport: Airport, world: World, facts: FactCollector) -> Passage:
             "country": Value(text=country.entity.name, target=airport.country),
         }
         if airport.city:
-            city_id = f"city/{airport.country.removeprefix('country/')}/{slug(airport.city)}"
-            target = city_id if city_id in facts.entities else None
+            target = airport.city_id if airport.city_id in facts.entities else None
             stated["city"] = Value(text=airport.city, target=target)
         _add(facts, entity.entity_id, passage_id, stated)
     said.append(f"Its ICAO code is {airport.icao}.")

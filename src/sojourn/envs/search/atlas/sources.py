@@ -7,9 +7,8 @@ from dataclasses import replace
 
 from sojourn.envs.search.atlas.elements import read_elements
 from sojourn.envs.search.atlas.factbook import read_countries, world_prose
-from sojourn.envs.search.atlas.markup import slug
 from sojourn.envs.search.atlas.names import key_of
-from sojourn.envs.search.atlas.places import read_airports, read_cities
+from sojourn.envs.search.atlas.places import city_id, read_airports, read_cities
 from sojourn.envs.search.atlas.world import City, Country, World
 from sojourn.envs.search.records import Entity
 
@@ -44,10 +43,10 @@ def _capitals(countries: Mapping[str, Country], cities: list[City]) -> dict[str,
         value = country.values.get("capital")
         if value is None:
             continue
-        city_id = f"city/{entity_id.removeprefix('country/')}/{slug(value.text)}"
+        capital_id = city_id(entity_id, value.text)
         known = largest.get((entity_id, key_of(value.text)))
         names = [*value.aliases, *((known.name, *known.other_names) if known else ())]
         aliases = tuple(dict.fromkeys(name for name in names if name != value.text))
-        capitals[city_id] = Entity(entity_id=city_id, kind="city", name=value.text, aliases=aliases)
-        country.values["capital"] = replace(value, target=city_id)
+        capitals[capital_id] = Entity(entity_id=capital_id, kind="city", name=value.text, aliases=aliases)
+        country.values["capital"] = replace(value, target=capital_id)
     return capitals

@@ -148,6 +148,8 @@ class Airport:
     """Id of an entity."""
     place: str = ""
     """Elevation, coordinates, time zone; empty where they must not be told."""
+    city_id: str = ""
+    """What the id of `city` is if the atlas has it as an entity."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
