@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
 from sojourn.envs.search.atlas import values
 from sojourn.envs.search.atlas.markup import plain, sentence, slug
-from sojourn.envs.search.atlas.names import EXTRA_NAMES, SHORT_NAMES, NameTable, other_names, with_article
+from sojourn.envs.search.atlas.names import EXTRA_NAMES, SHORT_NAMES, NameTable, other_names, spellings, with_article
 from sojourn.envs.search.atlas.packages import SOURCES, data_file, data_files
 from sojourn.envs.search.atlas.world import Country, Prose, Share, Value
 from sojourn.envs.search.records import Entity
@@ -19,6 +21,8 @@ Tree = Mapping[str, Any]
 
 GONE: Final = frozenset({"AN", "CS"})
 """Countries that GeoNames lists although they are no more."""
+JOINED: Final = {"um": "UM", "we": ""}
+"""Code of the factbook -> code of GeoNames, where the table of GeoNames has none, or one for more: PS is also Gaza."""
 NO_COUNTRY: Final = "xx"
 """The factbook's chapter on the world."""
 
@@ -97,10 +101,10 @@ def _read(path: Path) -> Tree:
     return tree
 
 
-def _name(code: str, tree: Tree) -> str:
+def _name(code: str, tree: Tree, geo: Tree) -> str:
     short = text_at(tree, "Government/Country name/conventional short form")
     long = text_at(tree, "Government/Country name/conventional long form")
-    return SHORT_NAMES.get(code) or (short if short not in ("", "none") else long)
+    return SHORT_NAMES.get(code) or (short if short not in ("", "none") else long) or str(geo.get("name", "")).strip()
 
 
 def _long_name(tree: Tree) -> str:
@@ -111,13 +115,14 @@ def _long_name(tree: Tree) -> str:
 def _local_names(tree: Tree) -> Iterator[str]:
     for field in ("local short form", "local long form"):
         text = text_at(tree, f"Government/Country name/{field}")
-        yield from (part.split("(")[0].strip() for part in text.split(";")[0].split("/"))
+        yield from re.split(r"/| or ", re.sub(r"\s*\(.*?\)", "", text.split(";")[0]))
 
 
 def _country(code: str, tree: Tree, geo: Tree) -> Country:
-    name = _name(code, tree)
+    name = _name(code, tree, geo)
     codes = tuple(text for text in (geo.get("iso", ""), geo.get("iso3", "")) if text)
-    candidates = [_long_name(tree), *EXTRA_NAMES.get(code, ()), geo.get("name", ""), *_local_names(tree), *codes]
+    candidates = [_long_name(tree), *spellings(name), *EXTRA_NAMES.get(code, ()), geo.get("name", "")]
+    candidates += [*_local_names(tree), *codes[1:]]  # two letters would make an answer of "no" (Norway) or "in"
     return Country(
         entity=Entity(
             entity_id=f"country/{(geo.get('iso') or f'fb-{code}').lower()}",
@@ -196,34 +201,34 @@ def read_countries() -> dict[str, Country]:
 
     Raises `MissingDependencyError` without the packages, `DataError` for files that are not what they were.
     """
-    geo = _read(data_file(SOURCES["geonames"].package, "/data/countries.json"))
-    by_fips = {str(row.get("fips", "")).lower(): row for row in geo.values() if row.get("iso") not in GONE}
-    trees = {path.stem: _read(path) for path in data_files(SOURCES["factbook"].package, ".json")}
-    trees = {code: tree for code, tree in trees.items() if "Government" in tree or "Geography" in tree}
-    countries: dict[str, Country] = {}
     sources: dict[str, tuple[Tree, Tree]] = {}
-    for code, tree in trees.items():
-        if code == NO_COUNTRY:
-            continue
-        row = by_fips.get(code, {})
+    countries: dict[str, Country] = {}
+    for code, tree, row in _rows():
         country = _country(code, tree, row)
         countries[country.entity.entity_id] = country
         sources[country.entity.entity_id] = (tree, row)
-    for row in geo.values():
-        entity_id = f"country/{row['iso'].lower()}"
-        if entity_id not in countries and row["iso"] not in GONE:
-            country = _country("", {}, row)
-            name = row["name"].strip()
-            entity = Entity(entity_id=entity_id, kind="country", name=name, aliases=other_names(name, country.codes))
-            country.entity, country.with_article = entity, with_article(name)
-            countries[entity_id], sources[entity_id] = country, ({}, row)
     table = NameTable((i, (c.entity.name, *c.entity.aliases, c.long_name)) for i, c in countries.items())
+    for entity_id, country in countries.items():  # a name that another country has too is no answer
+        own = tuple(name for name in country.entity.aliases if table.find(name) == entity_id)
+        country.entity = replace(country.entity, aliases=own)
     names = {entity_id: country.entity.name for entity_id, country in countries.items()}
     for entity_id, (tree, row) in sources.items():
         _set_values(countries[entity_id], tree, row)
         _set_relations(countries[entity_id], tree, table, names)
         _set_prose(countries[entity_id], tree)
     return dict(sorted(countries.items()))
+
+
+def _rows() -> Iterator[tuple[str, Tree, Tree]]:
+    """Code and chapter of the factbook with the row of GeoNames; either may be missing, and is empty then."""
+    geo = _read(data_file(SOURCES["geonames"].package, "/data/countries.json"))
+    left = {iso: row for iso, row in geo.items() if iso not in GONE}
+    by_fips = {row["fips"].lower(): iso for iso, row in left.items() if row["fips"]} | JOINED
+    for path in data_files(SOURCES["factbook"].package, ".json"):
+        if path.stem != NO_COUNTRY:
+            yield path.stem, _read(path), left.pop(by_fips.get(path.stem, ""), {})
+    for row in left.values():
+        yield "", {}, row
 
 
 def world_prose() -> list[Prose]:

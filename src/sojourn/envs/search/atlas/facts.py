@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
+from sojourn.envs.search.atlas.names import unaccented
 from sojourn.envs.search.records import Entity, Fact
 from sojourn.errors import DataError
 
@@ -98,7 +99,10 @@ class Entities(Mapping[str, Entity]):
 
 
 class Facts:
-    """All facts of an atlas. A fact whose value names an entity may be answered with any of the entity's names."""
+    """All facts of an atlas.
+
+    A fact may be answered with its value's other names, with any name of the entity it names, with or without accents.
+    """
 
     def __init__(self, entities: Sequence[EntityRow], facts: Mapping[str, Sequence[FactRow]]) -> None:
         """Of rows as `FactCollector` saves them."""
@@ -123,6 +127,7 @@ class Facts:
         if target is not None:
             entity = self.entities[target]
             aliases |= dict.fromkeys((entity.name, *entity.aliases))
+        aliases |= dict.fromkeys(unaccented(text) for text in (value, *aliases))
         aliases.pop(value, None)
         return Fact(
             subject=subject,

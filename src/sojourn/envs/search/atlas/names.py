@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
 SHORT_NAMES: Final[Mapping[str, str]] = {
@@ -19,7 +19,7 @@ SHORT_NAMES: Final[Mapping[str, str]] = {
     "sh": "Saint Helena, Ascension, and Tristan da Cunha",
     "sv": "Svalbard",
     "sx": "South Georgia and the South Sandwich Islands",
-    "um": "United States Pacific Island Wildlife Refuges",
+    "um": "United States Minor Outlying Islands",
     "vq": "United States Virgin Islands",
     "vt": "Vatican City",
     "ee": "European Union",
@@ -59,7 +59,7 @@ EXTRA_NAMES: Final[Mapping[str, tuple[str, ...]]] = {
 _ARTICLE = re.compile(
     r"(?:United |Democratic Republic|Republic of|Central African Republic|Dominican Republic|Federated States|Isle of"
     r"|Gaza Strip|West Bank|European Union|British (?:Virgin|Indian)|Netherlands|Philippines|Maldives|Comoros|Holy See)"
-    r"|.*\b(?:Islands|Lands|Refuges)$"
+    r"|(?!Heard|South Georgia).*\b(?:Islands|Lands|Refuges|Territory)$"
 )
 
 
@@ -84,6 +84,24 @@ def other_names(name: str, candidates: Iterable[str]) -> tuple[str, ...]:
     """`candidates` without repetition and without `name`, compared letter by letter, in order."""
     found = dict.fromkeys(text.strip() for text in candidates)
     return tuple(text for text in found if text and text not in (name, "none"))
+
+
+def unaccented(text: str) -> str:
+    """`text` with plain letters for those with marks, such as ``Brasilia`` for ``Brasília``."""
+    if text.isascii():
+        return text
+    taken_apart = unicodedata.normalize("NFKD", text)
+    return unicodedata.normalize("NFC", "".join(c for c in taken_apart if not unicodedata.combining(c)))
+
+
+def spellings(name: str) -> Iterator[str]:
+    """`name` in the ways that other lists write it: ``St. Lucia``, ``Trinidad & Tobago``, without a parenthesis."""
+    if name.startswith("Saint "):
+        yield name.replace("Saint ", "St. ", 1)
+    if " and " in name:
+        yield name.replace(" and ", " & ")
+    if "(" in name:
+        yield re.sub(r"\s*\(.*?\)", "", name)
 
 
 class NameTable:

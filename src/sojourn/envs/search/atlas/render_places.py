@@ -101,13 +101,12 @@ def _element(element: Element, world: World, facts: FactCollector) -> Iterator[P
     if said:
         relations = ("discoverer", "discovery_year", "discovery_place")
         yield from _stated(element, facts, f"{base}/discovery", f"{name}: discovery", " ".join(said), relations)
-    origin = sentence(prose.pop("origin of the name", ""))
-    if "named_after" in values:
-        origin = f"The element {name} is named after {values['named_after'].text}. {origin}"
-    if len(origin) > 1:
-        yield from _stated(
-            element, facts, f"{base}/name", f"{name}: origin of the name", origin.strip(" "), ("named_after",)
-        )
+    told = prose.pop("origin of the name", "")
+    said = [f"The element {name} is named after {values['named_after'].text}."] if "named_after" in values else []
+    said += [sentence(told)] if told else []
+    if said:
+        title = f"{name}: origin of the name"
+        yield from _stated(element, facts, f"{base}/name", title, " ".join(said), ("named_after",))
     for topic, told in prose.items():
         yield from cut(f"{base}/text-{slug(topic)}", f"{name}: {topic}", told)
 
