@@ -5,6 +5,7 @@ Lines are Search-R1's ``{"id", "contents"}`` or ``{"id", "title", "text"}``.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import mmap
 import os
@@ -20,6 +21,7 @@ from sojourn.envs.search.retrieve.search_r1 import passage_of
 from sojourn.errors import DataError
 
 _PIECE_BYTES = 1 << 24
+_SAMPLE_BYTES = 1 << 20
 _UTF8_MARK = b"\xef\xbb\xbf"
 
 
@@ -64,6 +66,17 @@ def read_corpus(files: Sequence[Path], on_bytes: Callable[[int], None] | None = 
         on_bytes(done)
 
 
+def fingerprint(path: Path) -> str:
+    """Tells files apart without reading tens of gigabytes: a hash of the size, of both ends and of the middle."""
+    size = path.stat().st_size
+    digest = hashlib.sha256(str(size).encode())
+    with path.open("rb") as file:
+        for begin in sorted({0, max(size // 2 - _SAMPLE_BYTES // 2, 0), max(size - _SAMPLE_BYTES, 0)}):
+            file.seek(begin)
+            digest.update(file.read(_SAMPLE_BYTES))
+    return digest.hexdigest()
+
+
 class LineFile:
     """The lines of a file by number. Where they begin is found once and kept beside it, or in the cache directory."""
 
@@ -72,7 +85,7 @@ class LineFile:
         try:
             stat = path.stat()
             self.size = stat.st_size
-            self.key = f"{self.size}-{stat.st_mtime_ns}"
+            self._key = f"{self.size}-{stat.st_mtime_ns}"
             with path.open("rb") as file:
                 self._data: mmap.mmap | bytes = (
                     mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) if self.size else b""
@@ -97,7 +110,7 @@ class LineFile:
     def _kept_starts(self) -> NDArray[np.int64]:
         if self.size < _PIECE_BYTES:
             return self._found_starts()  # in a few milliseconds: not worth a file
-        name = f"{self.path.name}.{self.key}.lines.npy"
+        name = f"{self.path.name}.{self._key}.lines.npy"
         places = (self.path.with_name(f".{name}"), cache_dir() / "search" / "lines" / name)
         for place in places:
             if place.exists():
@@ -132,8 +145,9 @@ class CorpusFile:
         self._lines = LineFile(path)
 
     @property
-    def key(self) -> str:
-        return self._lines.key
+    def fingerprint(self) -> str:
+        """Tells this corpus from another."""
+        return fingerprint(self._lines.path)
 
     def __len__(self) -> int:
         return len(self._lines)

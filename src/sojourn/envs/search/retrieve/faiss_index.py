@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from sojourn.envs.search.records import Hit
-from sojourn.envs.search.retrieve.corpus_file import CorpusFile
+from sojourn.envs.search.retrieve.corpus_file import CorpusFile, fingerprint
 from sojourn.envs.search.retrieve.encoders import Encoder, make_encoder
 from sojourn.errors import ConfigError, DataError, EnvError, MissingDependencyError
 
@@ -22,8 +22,6 @@ try:
     import faiss
 except ImportError as missing:
     raise MissingDependencyError("faiss", "pip install 'sojourn[faiss]'") from missing
-
-_SAMPLE_BYTES = 1 << 20
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,7 +60,7 @@ class FaissIndex:
         self._encoding, self._searching = threading.Lock(), threading.Lock()
         self._threads = ThreadPoolExecutor(max_workers=2, thread_name_prefix="faiss")
         how = f"{settings.prefix}|{settings.max_tokens}|{settings.nprobe}|{settings.ef_search}"
-        content = f"{_fingerprint(path)}|{self._corpus.key}|{settings.encoder}|{how}"
+        content = f"{fingerprint(path)}|{self._corpus.fingerprint}|{settings.encoder}|{how}"
         self.identity = f"faiss-{hashlib.sha256(content.encode()).hexdigest()[:16]}-{faiss.__version__}"
 
     async def ask(self, queries: Sequence[str], k: int) -> list[list[Hit]]:
@@ -127,14 +125,3 @@ def _opened(path: Path, settings: FaissSettings) -> Any:
                 kind = type(faiss.downcast_index(index)).__name__
                 raise ConfigError(f"faiss: an index of kind {kind} has no {name}") from error
     return index
-
-
-def _fingerprint(path: Path) -> str:
-    """Tells indexes apart without reading tens of gigabytes: size, and a hash of both ends and of the middle."""
-    size = path.stat().st_size
-    digest = hashlib.sha256(str(size).encode())
-    with path.open("rb") as file:
-        for begin in sorted({0, max(size // 2 - _SAMPLE_BYTES // 2, 0), max(size - _SAMPLE_BYTES, 0)}):
-            file.seek(begin)
-            digest.update(file.read(_SAMPLE_BYTES))
-    return digest.hexdigest()
