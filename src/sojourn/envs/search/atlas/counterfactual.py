@@ -212,29 +212,38 @@ def _moved_city(city: City, homes: _Homes) -> City:
 
 def _move_airports(airports: Sequence[Airport], homes: _Homes, seed: int) -> list[Airport]:
     """Airports with other codes and in other cities; those without an IATA code exchange theirs among themselves."""
-    moved: dict[str, Airport] = {}
+    moved: list[Airport] = []
     for has_code in (True, False):
         some = {airport.icao: airport for airport in airports if bool(airport.iata) == has_code}
-
-        def is_forbidden(owner: str, other: Airport, some: Mapping[str, Airport] = some) -> bool:
-            own = some[owner]
-            at_home = homes.of(other.city or other.icao, other.country) == own.country
-            return own.icao == other.icao or at_home or (own.city, own.country) == (other.city, other.country)
-
-        places = deranged(some, is_forbidden, (seed, "airport city", has_code))
         codes = deranged(some, lambda owner, other: owner == other.icao, (seed, "airport code", has_code))
-        for icao, place in places.items():
-            code = codes[icao]
-            moved[code.icao] = Airport(
-                icao=code.icao,
-                iata=code.iata,
-                name=some[icao].name,
-                city=place.city,
-                division="",
-                country=homes.of(place.city or place.icao, place.country),
-                city_id=place.city_id,
-            )
-    return [moved[icao] for icao in sorted(moved)]
+        places = deranged(codes, _Elsewhere(some, codes, homes), (seed, "airport city", has_code))
+        for icao, code in codes.items():
+            place = places.get(icao)
+            if place is not None:
+                moved.append(
+                    Airport(
+                        icao=code.icao,
+                        iata=code.iata,
+                        name=some[icao].name,
+                        city=place.city,
+                        division="",
+                        country=homes.of(place.city or place.icao, place.country),
+                        city_id=place.city_id,
+                    )
+                )
+    return sorted(moved, key=lambda airport: airport.icao)
+
+
+class _Elsewhere:
+    """Whether a place is where an airport really is, as its name or as its code is known."""
+
+    def __init__(self, airports: Mapping[str, Airport], codes: Mapping[str, Airport], homes: _Homes) -> None:
+        self._airports, self._codes, self._homes = airports, codes, homes
+
+    def __call__(self, owner: str, place: Airport) -> bool:
+        home = self._homes.of(place.city or place.icao, place.country)
+        known = (self._airports[owner], self._codes[owner])
+        return any(home == own.country or (place.city, place.country) == (own.city, own.country) for own in known)
 
 
 def _move_elements(elements: Sequence[Element], seed: int) -> list[Element]:
