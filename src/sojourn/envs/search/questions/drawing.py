@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import count
+from math import isqrt
 
 from sojourn.envs.search.questions.graph import Graph, Path, Start
 from sojourn.envs.search.questions.plain_text import draw
@@ -16,47 +17,69 @@ PATIENCE, PATIENCE_EACH = 1000, 20
 
 
 def candidates(graph: Graph, division: Division, split: str, hops: int) -> Iterator[Path]:
-    """Distinct paths of `split` with `hops` hops, drawn by chance: every kind of start is as likely as the others.
+    """Distinct paths of `split` with `hops` hops, drawn by chance. No path comes to a country twice.
 
-    No path comes to a country twice. It ends when draw after draw brings no new path.
+    A kind of start is drawn as often as the root of how many starts it has, so that neither 30 former names nor 7,000
+    airports are in every other question. It ends when draw after draw brings no new path.
     """
-    pool: dict[str, list[Start]] = {}
-    for start in graph.starts:
-        if division.split_of[start.country] == split:
-            pool.setdefault(start.kind, []).append(start)
-    kinds = list(pool)
+    walker = _Walker(graph, division, split)
     seen: set[str] = set()
     misses = 0
     for number in count():
-        chance = draw("path", split, hops, number)
-        path = _path(graph, pool[kinds[chance % len(kinds)]], hops, chance // len(kinds)) if kinds else None
-        if path is None or not division.allows(split, path) or path.key in seen:
+        path = walker.path(hops, draw("path", split, hops, number))
+        if path is None or (key := path.key) in seen:
             misses += 1
             if misses >= PATIENCE + PATIENCE_EACH * len(seen):
                 return
             continue
         misses = 0
-        seen.add(path.key)
+        seen.add(key)
         yield path
 
 
-def _path(graph: Graph, starts: list[Start], hops: int, chance: int) -> Path | None:
-    """A walk from one of `starts`; None if it ends too early."""
-    chance, place = divmod(chance, len(starts))
-    start = starts[place]
-    facts: list[Fact] = []
-    visited = {start.country}
-    country = start.country
-    for left in range(hops - 1, 0, -1):
-        options = [
-            fact
-            for fact in graph.steps[country]
-            if (fact.target not in visited if fact.relation in COUNTRIES else left == 1)
-        ]
-        if not options:
+class _Walker:
+    """Walks from the starts of one split, along what its questions may use."""
+
+    def __init__(self, graph: Graph, division: Division, split: str) -> None:
+        self._division, self._split = division, split
+        self._is_free = split == "test-ood"
+        self._pool: dict[str, list[Start]] = {}
+        for start in graph.starts:
+            if division.split_of[start.country] == split:
+                self._pool.setdefault(start.kind, []).append(start)
+        self._kinds = [kind for kind, starts in self._pool.items() for _ in range(isqrt(len(starts)))]
+        self._steps: Mapping[str, Sequence[Fact]] = {
+            country: [fact for fact in rows if self._is_free or not division.is_held_out(fact)]
+            for country, rows in graph.steps.items()
+        }
+
+    def path(self, hops: int, chance: int) -> Path | None:
+        """The path that the number `chance` stands for; None if it ends early or may not be a question here."""
+        if not self._kinds:
             return None
-        chance, place = divmod(chance, len(options))
-        facts.append(options[place])
-        country = options[place].target or country
-        visited.add(country)
-    return Path(start=start, facts=tuple(facts))
+        chance, place = divmod(chance, len(self._kinds))
+        starts = self._pool[self._kinds[place]]
+        chance, place = divmod(chance, len(starts))
+        start = starts[place]
+        facts: list[Fact] = []
+        country, visited, before = start.country, {start.country}, f"{start.kind}?"
+        for left in range(hops - 1, 0, -1):
+            options = self._options(country, before, visited, is_last=left == 1)
+            if not options:
+                return None
+            chance, place = divmod(chance, len(options))
+            fact = options[place]
+            facts.append(fact)
+            country, before = fact.target or country, fact.relation
+            visited.add(country)
+        path = Path(start=start, facts=tuple(facts))
+        return path if not self._is_free or self._division.allows(self._split, path) else None
+
+    def _options(self, country: str, before: str, visited: set[str], *, is_last: bool) -> list[Fact]:
+        held = self._division.held_pairs if not self._is_free else ()
+        return [
+            fact
+            for fact in self._steps[country]
+            if (fact.target not in visited if fact.relation in COUNTRIES else is_last)
+            and (before, fact.relation) not in held
+        ]

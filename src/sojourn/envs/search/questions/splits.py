@@ -10,6 +10,7 @@ from types import MappingProxyType
 from sojourn.envs.search.questions.graph import Graph, Path
 from sojourn.envs.search.questions.plain_text import draw
 from sojourn.envs.search.questions.relations import COUNTRIES, DESCRIBED, LOCATED, VALUES
+from sojourn.envs.search.records import Fact
 
 SPLITS = ("train", "validation", "test", "test-ood")
 HOPS = (2, 3, 4, 5, 6)
@@ -56,6 +57,10 @@ class Division:
     question of another split passes through them."""
     held_pairs: frozenset[tuple[str, str]]
     """Relations that follow each other in no question of another split."""
+
+    def is_held_out(self, fact: Fact) -> bool:
+        """Whether a fact leads to a held-out country."""
+        return fact.relation in COUNTRIES and self.split_of.get(fact.target or "") == "test-ood"
 
     def allows(self, split: str, path: Path) -> bool:
         """Whether a path may be a question of `split`."""
