@@ -88,7 +88,7 @@ def _parsed(spec: str) -> tuple[str, str]:
         return kind, rest
     if colon and kind in ("http", "https"):
         return "http", spec
-    if Path(spec).is_dir():
+    if spec and Path(spec).is_dir():
         return "folder", spec
     if spec.startswith("atlas"):
         return "atlas", spec
