@@ -67,7 +67,7 @@ NAMES, CAPITALS, PEAKS, ANTHEMS, CURRENCIES = (
 )
 STEPS = {"largest_export_partner": 3, "largest_import_partner": 7, "longest_land_border": 11}
 """Relation -> how far down the table the other country stands."""
-SIZES = Sizes(train=200, validation=4, test=8)
+SIZES = Sizes(train=120, validation=4, test=6)
 
 
 class Facts:
@@ -186,9 +186,9 @@ def test_every_relation_is_worded() -> None:
         assert all(phrase.rstrip("?").endswith("{x}") for phrase in (*wording.asks, *wording.nouns)), relation
         assert all(ask[0].isupper() and ask.endswith("?") for ask in wording.asks), relation
         assert bool(wording.nouns) == (relation in COUNTRIES)
-    for wording in (*DESCRIBED.values(), *(rule.wording for rule in LOCATED.values())):
-        assert all(phrase.count("{v}") == 1 for phrase in (*wording.nouns, *wording.queries))
-        assert all(noun.startswith("the country ") for noun in wording.nouns)
+    for start in (*DESCRIBED.values(), *(rule.wording for rule in LOCATED.values())):
+        assert all(phrase.count("{v}") == 1 for phrase in (*start.nouns, *start.queries))
+        assert all(noun.startswith("the country ") for noun in start.nouns)
 
 
 def test_paraphrases_are_all_used(made: tuple[list[Made], QuestionChecks]) -> None:
@@ -275,42 +275,35 @@ def test_check_4_takes_another_query_where_the_first_fails_and_asks_once() -> No
     assert HopFinder(FACTS, Overlap(gone)).hops(path) is None
 
 
+def no_anthems(facts: Facts, passages: list[Passage]) -> tuple[Facts, list[Passage]]:
+    return facts, [passage for passage in passages if not passage.passage_id.endswith("anthem")]
+
+
+def anthems_everywhere(facts: Facts, passages: list[Passage]) -> tuple[Facts, list[Passage]]:
+    return facts, [replace(passage, text=f"{passage.text} {' '.join(ANTHEMS)}") for passage in passages]
+
+
+def aliased(relations: Sequence[str], further: int) -> Facts:
+    """Every value of `relations` may also be called by the capital of the country `further` down the table."""
+    rows = []
+    for fact in FACTS.rows.values():
+        if fact.relation in relations:
+            row = NAMES.index(fact.subject.partition("/")[2].title())
+            rows.append(replace(fact, aliases=(CAPITALS[(row + further) % len(CAPITALS)],)))
+        else:
+            rows.append(fact)
+    return Facts([*FACTS.entities.values()], rows)
+
+
 @pytest.mark.parametrize(
     ("counted", "spoil"),
     [
-        (
-            "hop_not_found",
-            lambda facts, passages: (facts, [p for p in passages if not p.passage_id.endswith("anthem")]),
-        ),
-        (
-            "found_at_once",
-            lambda facts, passages: (
-                facts,
-                [replace(p, text=f"{p.text} {' '.join(ANTHEMS)}") if "capital" in p.title else p for p in passages],
-            ),
-        ),
-        (
-            "not_unique",
-            lambda facts, passages: (
-                Facts(
-                    [*facts.entities.values()],
-                    [replace(f, aliases=("Melk",)) if f.relation == "capital" else f for f in facts.rows.values()],
-                ),
-                passages,
-            ),
-        ),
+        ("hop_not_found", no_anthems),
+        ("found_at_once", anthems_everywhere),
+        ("not_unique", lambda facts, passages: (aliased(["capital"], 1), passages)),
         (
             "answer_in_question",
-            lambda facts, passages: (
-                Facts(
-                    [*facts.entities.values()],
-                    [
-                        replace(f, aliases=(f"a {f.value}", "What")) if f.relation == "anthem" else f
-                        for f in facts.rows.values()
-                    ],
-                ),
-                passages,
-            ),
+            lambda facts, passages: (aliased(["anthem", "currency", "highest_point"], 0), passages),
         ),
     ],
 )
@@ -320,10 +313,10 @@ def test_what_fails_a_check_is_dropped_and_counted(
     made: tuple[list[Made], QuestionChecks],
 ) -> None:
     facts, passages = spoil(FACTS, PASSAGES)
-    _, checks = generate(
-        facts, Overlap(passages), Sizes(train=40, validation=2, test=2), atlas="x", progress=lambda new: None
-    )
-    assert sum(getattr(tally, counted) for tally in checks.tallies) > 20
+    rows, checks = generate(facts, Overlap(passages), SIZES, atlas="spoilt", progress=lambda new: None)
+    dropped, before = (sum(getattr(tally, counted) for tally in c.tallies) for c in (checks, made[1]))
+    assert dropped > before + 10
+    assert rows  # what the spoilt part has nothing to do with
 
 
 # ---------------------------------------------------------------------------------------------------- what is generated

@@ -23,10 +23,10 @@ from sojourn.envs.search.questions.splits import HOPS, SPLITS, Division, Sizes, 
 from sojourn.envs.search.questions.wording import Answers, question_text
 from sojourn.envs.search.records import Hop, Question
 
-CHUNK = 500
-"""So many candidates are drawn at a time."""
-MAX_FRUITLESS = 60
-"""So many chunks on end that keep nothing mean that there is nothing more to keep."""
+MIN_CHUNK, MAX_CHUNK = 20, 500
+"""Of candidates that are drawn at a time: twice as many as are missing, within these bounds."""
+MAX_FRUITLESS = 30_000
+"""So many candidates on end of which none is kept mean that there is nothing more to keep."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -56,12 +56,13 @@ class Generator:
         times: Counter[str] = Counter()
         fruitless = 0
         while len(kept) < self._sizes.wanted(split, hops) and fruitless < MAX_FRUITLESS:
-            drawn = list(islice(paths, CHUNK))
+            missing = self._sizes.wanted(split, hops) - len(kept)
+            drawn = list(islice(paths, max(MIN_CHUNK, min(MAX_CHUNK, 2 * missing))))
             if not drawn:
                 break
             before = len(kept)
             self._keep(self._checked(drawn, split, times, tally), kept, times, tally)
-            fruitless = 0 if len(kept) > before else fruitless + 1
+            fruitless = 0 if len(kept) > before else fruitless + len(drawn)
             progress(len(kept) - before)
         return kept, tally
 
