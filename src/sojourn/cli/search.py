@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
 from sojourn.config import parse_overrides
-from sojourn.envs.search.records import Hit, Retriever
+from sojourn.envs.search.records import Hit
 from sojourn.envs.search.retrieve import open_retriever
 from sojourn.errors import ConfigError, MissingDependencyError
 
@@ -41,7 +41,8 @@ def search_index(options: argparse.Namespace) -> int:
 def _progress(num_bytes: int) -> Iterator[Any]:
     """A bar on standard error; its function is told how many bytes have been read."""
     columns = (TextColumn("indexing"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
         task = progress.add_task("indexing", total=num_bytes)
         yield lambda done: progress.update(task, completed=done)
 
@@ -99,11 +100,14 @@ def search_serve(options: argparse.Namespace) -> int:
     config = server.ServeConfig(
         environments={}, host=options.host, port=options.port, token=server.read_token(options.token_file)
     )
-    retriever: Retriever = open_retriever(options.spec, cache=options.cache, **retriever_options(options.options or ()))
+    more = retriever_options(options.options or ())
     return server.serve(
         config,
-        lambda address: print(f"serving {options.spec} at {address}/retrieve", flush=True),
-        lambda served, table, metrics: make_retrieve_app(retriever, name=options.spec, k=options.k),
+        lambda address: print(f"serving {address}/retrieve from {options.spec}", flush=True),
+        # opened when the address is ours: an atlas that is yet to be made takes a while
+        lambda served, table, metrics: make_retrieve_app(
+            open_retriever(options.spec, cache=options.cache, **more), name=options.spec, k=options.k
+        ),
     )
 
 

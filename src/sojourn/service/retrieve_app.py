@@ -9,18 +9,26 @@ from typing import Annotated, Any
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
 import sojourn
 from sojourn.envs.search.records import Hit, Retriever
 from sojourn.envs.search.retrieve.gather import MAX_BATCH, MAX_K
 from sojourn.envs.search.retrieve.search_r1 import PATH, document_of, row_of
+from sojourn.envs.search.retrieve.words import storable
 from sojourn.errors import EnvError
 from sojourn.service.wire import MAX_BODY_BYTES
+
+
+def _readable(query: Any) -> Any:
+    """A text without halves of surrogate pairs: one of them must not cost a whole batch its answer."""
+    return storable(query) if isinstance(query, str) else query
+
 
 MAX_QUERY_CHARS = 20_000
 """Of one query as it comes; what is searched for is its first 2,000 characters."""
 DEFAULT_K = 3
+Query = Annotated[str, BeforeValidator(_readable), StringConstraints(max_length=MAX_QUERY_CHARS)]
 
 
 class RetrieveCall(BaseModel):
@@ -28,9 +36,7 @@ class RetrieveCall(BaseModel):
 
     model_config = ConfigDict(extra="ignore", validate_by_alias=True, validate_by_name=False)
 
-    queries: Annotated[
-        list[Annotated[str, StringConstraints(max_length=MAX_QUERY_CHARS)]], Field(min_length=1, max_length=MAX_BATCH)
-    ]
+    queries: Annotated[list[Query], Field(min_length=1, max_length=MAX_BATCH)]
     """Plain texts, at most 1,024."""
     k: Annotated[int | None, Field(alias="topk", ge=1, le=MAX_K)] = None
     """Hits of each query; None for the server's own number."""

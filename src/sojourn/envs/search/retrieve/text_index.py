@@ -86,7 +86,7 @@ def build_text_index(
         raise DataError(f"{folder} exists already: give a new folder, or remove it first")
     folder.parent.mkdir(parents=True, exist_ok=True)
     draft = folder.with_name(f".{folder.name}.{os.getpid()}.tmp")
-    shutil.rmtree(draft, ignore_errors=True)
+    _sweep(folder)
     try:
         draft.mkdir()
         _build(passages, draft, total, progress)
@@ -99,6 +99,24 @@ def build_text_index(
         raise
     finally:
         shutil.rmtree(draft, ignore_errors=True)
+
+
+def _sweep(folder: Path) -> None:
+    """Remove the drafts of builders that were killed, and one of our own that is left."""
+    for draft in folder.parent.glob(f".{folder.name}.*.tmp"):
+        number = draft.name.split(".")[-2]
+        if number.isdecimal() and (int(number) == os.getpid() or not _is_running(int(number))):
+            shutil.rmtree(draft, ignore_errors=True)
+
+
+def _is_running(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except (OSError, OverflowError):
+        return True
+    return True
 
 
 def _is_disk_full(error: Exception) -> bool:
