@@ -38,7 +38,7 @@ from sojourn.errors import ConfigError, DataError, unknown_name
 log = logging.getLogger(__name__)
 
 LAYOUT: Final = 1
-RENDERER: Final = 2
+RENDERER: Final = 3
 """Raise it with every change of a passage, an id or a fact."""
 ENGINE: Final = "tantivy"
 INDEX: Final = "index"

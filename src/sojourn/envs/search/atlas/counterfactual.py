@@ -45,13 +45,15 @@ ELEMENT_RELATIONS: Final = (
     "discovery_place",
     "named_after",
 )
-TRIES: Final = 20
-"""Of exchanging the countries of the map, for the one that leaves the fewest neighbours in place."""
+TRIES: Final = 400
+"""At most so many exchanges of two countries on the map, until none borders a real neighbour."""
 DRAWS: Final = 64
 _CAPITALISED = re.compile(r"\b[A-Z]\w*")
 _NO_NAMES = frozenset({"Btu", "CO2", "GDP", "NA"})
 """Words with a capital that name nothing."""
-TOLD_ELSEWHERE: Final = frozenset({*RENDERED, "Economic overview", "Exchange rates", "Geography - note"})
+TOLD_ELSEWHERE: Final = frozenset(
+    {*RENDERED, "Economic overview", "Exchange rates", "Geography - note", "National symbol(s)"}
+)
 """Topics that may tell of what has moved."""
 
 
@@ -158,25 +160,44 @@ def _move_partners(countries: Mapping[str, Country], seed: int) -> None:
             setattr(countries[entity_id], field, given.get(entity_id, ()))
 
 
+Borders = Mapping[str, tuple[Share, ...]]
+"""Country -> its neighbours."""
+
+
 def _move_borders(countries: Mapping[str, Country], seed: int) -> None:
     real = {entity_id: country.borders for entity_id, country in countries.items() if country.borders}
     nodes = sorted({*real, *(share.country for shares in real.values() for share in shares)})
-    best: dict[str, tuple[Share, ...]] = {}
-    fewest = -1
-    for attempt in range(TRIES):
-        moved = deranged({node: node for node in nodes}, lambda owner, node: owner == node, (seed, "map", attempt))
-        map_ = {
-            moved[entity_id]: tuple(Share(country=moved[share.country], amount=share.amount) for share in shares)
-            for entity_id, shares in real.items()
-        }
-        kept = sum(
-            len({share.country for share in shares} & {share.country for share in real.get(entity_id, ())})
-            for entity_id, shares in map_.items()
-        )
-        if fewest < 0 or kept < fewest:
-            best, fewest = map_, kept
+    moved = deranged({node: node for node in nodes}, lambda owner, node: owner == node, (seed, "map"))
+    map_ = _relabelled(real, moved)
+    for attempt in range(TRIES):  # countries that have met a real neighbour by chance change places with others
+        old = _kept(real, map_)
+        if not old:
+            break
+        back = {node: owner for owner, node in moved.items()}
+        one = back[old[draw(seed, "map", attempt, "one") % len(old)]]
+        other = nodes[draw(seed, "map", attempt, "other") % len(nodes)]
+        changed = {**moved, one: moved[other], other: moved[one]}
+        tried = _relabelled(real, changed)
+        if len(_kept(real, tried)) < len(old) and one != moved[other] and other != moved[one]:
+            moved, map_ = changed, tried
     for entity_id, country in countries.items():
-        country.borders = best.get(entity_id, ())
+        country.borders = map_.get(entity_id, ())
+
+
+def _relabelled(real: Borders, moved: Mapping[str, str]) -> Borders:
+    return {
+        moved[entity_id]: tuple(Share(country=moved[share.country], amount=share.amount) for share in shares)
+        for entity_id, shares in real.items()
+    }
+
+
+def _kept(real: Borders, map_: Borders) -> list[str]:
+    """Countries that border in `map_` one that they really border."""
+    return sorted(
+        entity_id
+        for entity_id, shares in map_.items()
+        if {share.country for share in shares} & {share.country for share in real.get(entity_id, ())}
+    )
 
 
 class _Homes:
