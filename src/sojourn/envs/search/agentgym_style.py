@@ -50,7 +50,7 @@ class AgentGymSearchEnv(SearchEnv):
             return self._answered_again(last_answer(reply) or "")
         passages = await self._look_up(content)
         self._found.add(passages)
-        self._sight.add(passages)
+        self._sight.add(content, passages)
         return StepResult(observation=f"<information>{documents(passages).strip()}</information>", success=False)
 
     def _answered_again(self, answer: str) -> StepResult:

@@ -74,7 +74,7 @@ class ListedQuestions:
             for question in questions:
                 if question.question_id in found:
                     raise DataError(f"question {question.question_id!r} is there twice")
-                if question.split != split or not question.answers or not question.text.strip():
+                if question.split != split or not question.answers or not any(map(str.isalnum, question.text)):
                     raise DataError(f"expected a question of {split} with a text and an answer, got {question}")
                 found[question.question_id] = question
         return found

@@ -1,73 +1,50 @@
 """Commands for a policy that can only choose: searches and answers made of what is on the screen.
 
-The screen is the question and the passages of the last search; nothing here has seen an accepted answer. A search is a
-name in sight with a topic of the question ("Mont Blanc highest point"), an answer is a value that a shown passage
-states.
+The screen is the question, the queries so far and the passages of the last search; nothing here has seen an accepted
+answer. A search is a name in sight with a topic of the question ("Mont Blanc highest point"), an answer is a value
+that a shown passage states.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
+from sojourn.envs.search.phrases import distinct, given_in, heading, is_code, is_number, overlap, topics_of, values_in
 from sojourn.envs.search.records import Passage
-from sojourn.envs.search.retrieve.words import STOP_WORDS
 from sojourn.errors import unknown_name
 
-_TOKEN = re.compile(r"“[^”]{1,80}”|\"[^\"]{1,80}\"|[^\s“”\"]+")
-_SENTENCE = re.compile(r"(?<=[.;])\s+(?=[^\W\d_a-z])")
-_PREDICATE = re.compile(r"\b(?:is|are|was|were)(?: called)? (?:the |an? )?([^.;(]{1,80}?)(?=\.(?:\s|$)|;| \(|,\s|$)")
-_HEADING = re.compile(r" [\u2013\u2014-] |: | \(|, ")
-_CONNECTORS = frozenset(
-    ["of", "the", "de", "da", "do", "la", "le", "du", "des", "del", "di", "al", "el", "van", "von", "and", "y"]
-)
-_COMMON = frozenset(
-    [
-        "country",
-        "countries",
-        "name",
-        "named",
-        "called",
-        "one",
-        "whose",
-        "used",
-        "lies",
-        "lie",
-        "has",
-        "takes",
-        "takes",
-        "uses",
-    ]
-)
-_QUOTES = "\u201c\u201d\u2018\u2019\"'"
-_MAX_SPAN_CHARS = 80
 _MAX_QUESTION_CHARS = 200
+Values = Sequence[Sequence[tuple[int, str]]]
+"""Of each passage, what `values_in` found."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Listing:
     """How much is listed at most."""
 
+    given: int
+    """Names of the question that searches are made with."""
     names: int
-    """Names in sight that searches are made with."""
+    """Names that the shown passages bring."""
     topics: int
     """Topics of the question, each with each name."""
-    values_each: int
-    """Values of each shown passage that are offered as answers."""
     answers: int
+    """Values of the shown passages."""
+    by_clause: bool
+    """Only the topic of the last clause with the question's names, and only the others with the passages'."""
     has_question: bool
     """Whether the question itself is among the searches."""
 
 
 LISTINGS: Mapping[str, Listing] = MappingProxyType(
     {
-        "full": Listing(names=6, topics=4, values_each=5, answers=14, has_question=True),
-        "narrow": Listing(names=3, topics=2, values_each=1, answers=3, has_question=False),
+        "full": Listing(given=2, names=5, topics=4, answers=9, by_clause=False, has_question=True),
+        "narrow": Listing(given=1, names=3, topics=2, answers=2, by_clause=True, has_question=False),
     }
 )
-"""Every listing by name; ``full`` has up to 39 commands, ``narrow`` up to 9."""
+"""Every listing by name; ``full`` has up to 40 commands, ``narrow`` up to 10."""
 
 
 def listing(name: str) -> Listing:
@@ -80,106 +57,67 @@ def listing(name: str) -> Listing:
 class Sight:
     """What an agent has before its eyes, as far as commands are made of it."""
 
-    __slots__ = ("_passages", "_question")
+    __slots__ = ("_passages", "_queries", "_question")
 
     def __init__(self, question: str) -> None:
         self._question = question
         self._passages: Sequence[Passage] = ()
+        self._queries: list[str] = []
 
-    def add(self, shown: Sequence[Passage]) -> None:
-        """A search has shown these passages; those before are out of sight."""
+    def add(self, query: str, shown: Sequence[Passage]) -> None:
+        """A search has shown these passages; those before are out of sight, and the query brings nothing new."""
+        self._queries.append(query)
         self._passages = shown
 
     def commands(self, limits: Listing) -> tuple[str, ...]:
-        """At least one command; searches first, then answers, each once."""
-        asked = [name for name in spans(self._question, skip_first=True) if name]
-        topics = question_topics(self._question, asked)
-        values = [stated(p, topics, self._question)[: limits.values_each] for p in self._passages]
-        headings = [heading(p.title) for p in self._passages]
-        firsts = [of_passage[0] for of_passage in values if of_passage]
-        names = _distinct([*asked[:1], *headings, *firsts, *asked[1:]])[: limits.names]
-        searches = [f"{name} {topic}" for name in names for topic in topics[: limits.topics]] or names
-        if limits.has_question or not searches:
-            searches.append(self._question[:_MAX_QUESTION_CHARS])
-        answers = _distinct(value for of_passage in values for value in of_passage)[: limits.answers]
+        """At least one command; searches that were not made yet first, then answers, each once."""
+        given = given_in(self._question)
+        topics = topics_of(self._question, given)
+        passages = self._by_promise(given, topics)
+        values = [values_in(passage, topics, self._question) for passage in passages]
+        queries = self._queries_from(given, topics, _named(passages, values), limits)
+        new = [query for query in distinct(queries) if query not in self._queries]
+        whole = self._question[:_MAX_QUESTION_CHARS]
+        searches = [*new, whole] if limits.has_question or not new else new
+        answers = distinct(self._stated(passages, values))[: limits.answers]
         listed = [f"<search>{query}</search>" for query in searches]
         return tuple(dict.fromkeys([*listed, *(f"<answer>{answer}</answer>" for answer in answers)]))
 
+    @staticmethod
+    def _queries_from(given: Sequence[str], topics: Sequence[str], named: Iterable[str], limits: Listing) -> list[str]:
+        """Names with topics; without a name, topics alone.
 
-def spans(text: str, *, skip_first: bool = False) -> Iterator[str]:
-    """Quoted texts, and runs of words that begin with a capital or a digit (or are a code, such as ``.fr``), in order.
+        What a question goes out from stands in its last clause: with a narrow listing that clause is for the given
+        names, and the others are for the names that passages bring.
+        """
+        own, others = (topics[-1:], topics[:-1] or topics) if limits.by_clause else (topics, topics)
+        names = [name for name in distinct(named) if name not in given][: limits.names]
+        begun = [query for name in given[: limits.given] for query in (name, *(f"{name} {topic}" for topic in own))]
+        followed = [f"{name} {topic}" for name in names for topic in others[: limits.topics]]
+        return [*begun, *followed] if begun else [*followed, *topics[::-1][: limits.topics]]
 
-    `skip_first` leaves the first word out, which is a capital's by position alone.
-    """
-    run: list[str] = []
-    waiting: list[str] = []
-    for number, token in enumerate(_TOKEN.findall(text)):
-        word = token.strip(_QUOTES) if token[0] in _QUOTES else token.lstrip("(").rstrip(".,;:!?)")
-        is_quoted = token[0] in '“"'
-        is_name = is_quoted or (_is_name(word) and not (skip_first and number == 0))
-        if run and not is_name and word in _CONNECTORS and word == token and len(waiting) < 2:
-            waiting.append(word)
-            continue
-        if run and (not is_name or is_quoted):
-            yield _span(run)
-            run = []
-        if is_name:
-            run = [*run, *(waiting if run else []), word]
-        waiting = []
-        if run and (is_quoted or word != token):
-            yield _span(run)
-            run = []
-    if run:
-        yield _span(run)
+    def _by_promise(self, given: Sequence[str], topics: Sequence[str]) -> list[Passage]:
+        """The passages, those first that speak of what the question goes out from, then by their topic."""
 
+        def promise(passage: Passage) -> tuple[int, int]:
+            text = f"{passage.title} {passage.text}".lower()
+            return -any(name.lower() in text for name in given[:1]), -overlap(passage.title, topics)
 
-def _span(words: Sequence[str]) -> str:
-    return " ".join(words)[:_MAX_SPAN_CHARS].strip()
+        return sorted(self._passages, key=promise)
 
-
-def _is_name(word: str) -> bool:
-    return bool(word) and (word[0].isupper() or word[0].isdigit() or (len(word) > 1 and word[0] in ".+"))
+    def _stated(self, passages: Sequence[Passage], values: Values) -> list[str]:
+        """The values of all passages, those first of what was last searched for, then by topic; mere numbers last."""
+        last = self._queries[-1].lower() if self._queries else ""
+        rows = [
+            (heading(passage.title).lower() not in last, is_number(value), -count, value)
+            for passage, stated in zip(passages, values, strict=True)
+            for count, value in stated
+        ]
+        return [value for *_, value in sorted(rows, key=lambda row: row[:3])]
 
 
-def question_topics(question: str, names: Iterable[str]) -> list[str]:
-    """What the question asks about: runs of its words that are neither names nor say nothing, in order."""
-    named = {word for name in names for word in name.split()}
-    runs: list[list[str]] = [[]]
-    for number, token in enumerate(_TOKEN.findall(question)):
-        word = token.strip(".,;:!?()").lower()
-        is_topic = number > 0 and word.isalpha() and word not in STOP_WORDS and token.rstrip(".,;:!?") not in named
-        if is_topic and word not in _COMMON and token[0] not in _QUOTES:
-            runs[-1].append(word)
-        elif runs[-1]:
-            runs.append([])
-    return _distinct(" ".join(run)[:_MAX_SPAN_CHARS] for run in runs if run)
-
-
-def stated(passage: Passage, topics: Sequence[str], question: str) -> list[str]:
-    """Values that a passage states, those of sentences on the question's topics first.
-
-    What stands in the title or in the question is no value: it is what the passage is about.
-    """
-    words = {word for topic in topics for word in topic.split()}
-    sentences = _SENTENCE.split(passage.text)
-    ranked = sorted(sentences, key=lambda sentence: -len(words & set(re.findall(r"\w+", sentence.lower()))))
-    found = [value for sentence in ranked for value in _values(sentence)]
-    known = f"{passage.title} {question}".lower()
-    return _distinct(value for value in found if value.lower() not in known)
-
-
-def _values(sentence: str) -> Iterator[str]:
-    if predicate := _PREDICATE.search(sentence):
-        yield predicate[1].strip(f"{_QUOTES} …")
-    yield from spans(sentence, skip_first=True)
-
-
-def heading(title: str) -> str:
-    """What a title is about: ``France – Capital`` is about ``France``."""
-    return (_HEADING.split(title.strip(_QUOTES), maxsplit=1)[0] or title)[:_MAX_SPAN_CHARS].strip()
-
-
-def _distinct(texts: Iterable[str]) -> list[str]:
-    """Each text once, whatever its case, without those that hold no letter or digit."""
-    kept = {text.lower(): text for text in reversed([t for t in texts if any(c.isalnum() for c in t)])}
-    return list(reversed(kept.values()))
+def _named(passages: Sequence[Passage], values: Values) -> Iterator[str]:
+    """What the passages are about, each followed by a name that it states, the first one by two."""
+    for place, (passage, stated) in enumerate(zip(passages, values, strict=True)):
+        yield heading(passage.title)
+        yield from [value for _, value in stated if not is_code(value)][: 1 if place else 2]

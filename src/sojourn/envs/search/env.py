@@ -132,7 +132,7 @@ class SearchEnv:
     async def _searched(self, action: Action, info: Any) -> StepResult:
         passages = await self._look_up(action.text)
         shown = shown_passages(passages, self._rules.max_observation_words)
-        self._sight.add(shown)
+        self._sight.add(action.text, shown)
         growth = self._found.add(passages)
         return StepResult(
             observation=information(shown), reward=self._rules.terms.retrieval * growth, success=False, info=info
