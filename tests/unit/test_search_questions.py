@@ -211,6 +211,15 @@ def test_check_1_fails_if_an_alias_of_another_country_fits_the_description() -> 
     assert not is_unique(path, ambiguous, Candidates(ambiguous))
 
 
+def test_check_1_fails_if_the_description_is_short_for_another() -> None:
+    path = path_to("capital", kind="currency")
+    assert is_unique(path, FACTS, Candidates(FACTS))
+    other = FACTS.rows["country/bolvia", "currency"]
+    for value, expected in (("Bolvian Kesh krona", False), ("kroner", True), ("Kesh-krona of Bolvia", False)):
+        changed = FACTS.without(other, replace(other, value=value))
+        assert is_unique(path, changed, Candidates(changed)) is expected
+
+
 def test_check_1_fails_if_the_facts_lead_elsewhere_or_nowhere() -> None:
     path = path_to("largest_export_partner", "anthem")
     assert is_unique(path, FACTS, Candidates(FACTS))

@@ -32,11 +32,20 @@ class Candidates:
         self._meant: dict[tuple[str, str], set[str]] = {}
         for entity in facts.entities.values():
             for kind, text in _descriptions(facts, entity.entity_id):
-                self._meant.setdefault((kind, folded(text)), set()).add(entity.entity_id)
+                for phrase in _phrases(kind, text):
+                    self._meant.setdefault((kind, phrase), set()).add(entity.entity_id)
 
     def of(self, kind: str, value: str) -> frozenset[str]:
         """Ids of all countries, airports, cities or elements that `value` may describe."""
         return frozenset(self._meant.get((kind, folded(value)), ()))
+
+
+def _phrases(kind: str, text: str) -> Iterable[str]:
+    """What a description may be shortened to: ``leu`` may mean the ``Moldovan leu`` too."""
+    if kind in LOCATED or DESCRIBED[kind].is_code:
+        return (folded(text),)
+    said = folded(text).split()
+    return (f" {' '.join(said[first:end])} " for first in range(len(said)) for end in range(first + 1, len(said) + 1))
 
 
 def _descriptions(facts: FactTable, entity_id: str) -> Iterable[tuple[str, str]]:

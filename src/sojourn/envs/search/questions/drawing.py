@@ -15,12 +15,16 @@ from sojourn.envs.search.records import Fact
 PATIENCE, PATIENCE_EACH = 1000, 20
 """So many draws that bring nothing new, and so many more for every path found, mean that there is nothing more."""
 
+MAX_WEIGHED = 2500
+"""Starts of one kind; more make it no more frequent."""
+
 
 def candidates(graph: Graph, division: Division, split: str, hops: int) -> Iterator[Path]:
     """Distinct paths of `split` with `hops` hops, drawn by chance. No path comes to a country twice.
 
-    A kind of start is drawn as often as the root of how many starts it has, so that neither 30 former names nor 7,000
-    airports are in every other question. It ends when draw after draw brings no new path.
+    A kind of start is drawn as often as the root of how many starts it has, so that neither 30 former names nor 20,000
+    cities are in every other question; and within a kind every country as often as the others, so that those with a
+    thousand cities are not. It ends when draw after draw brings no new path.
     """
     walker = _Walker(graph, division, split)
     seen: set[str] = set()
@@ -43,11 +47,16 @@ class _Walker:
     def __init__(self, graph: Graph, division: Division, split: str) -> None:
         self._division, self._split = division, split
         self._is_free = split == "test-ood"
-        self._pool: dict[str, list[Start]] = {}
+        pool: dict[str, dict[str, list[Start]]] = {}
         for start in graph.starts:
             if division.split_of[start.country] == split:
-                self._pool.setdefault(start.kind, []).append(start)
-        self._kinds = [kind for kind, starts in self._pool.items() for _ in range(isqrt(len(starts)))]
+                pool.setdefault(start.kind, {}).setdefault(start.country, []).append(start)
+        self._kinds = [
+            list(countries.values())
+            for countries in pool.values()
+            for _ in range(isqrt(min(MAX_WEIGHED, sum(map(len, countries.values())))))
+        ]
+        """For every ticket of every kind: starts by country."""
         self._steps: Mapping[str, Sequence[Fact]] = {
             country: [fact for fact in rows if self._is_free or not division.is_held_out(fact)]
             for country, rows in graph.steps.items()
@@ -58,7 +67,9 @@ class _Walker:
         if not self._kinds:
             return None
         chance, place = divmod(chance, len(self._kinds))
-        starts = self._pool[self._kinds[place]]
+        countries = self._kinds[place]
+        chance, place = divmod(chance, len(countries))
+        starts = countries[place]
         chance, place = divmod(chance, len(starts))
         start = starts[place]
         facts: list[Fact] = []

@@ -73,7 +73,7 @@ DESCRIBED: Mapping[str, Describing] = MappingProxyType(
             "{v} anthem",
         ),
         "legislature": _described(
-            ("the country whose legislature is the {v}", "the country that has the {v} as its legislature"),
+            ("the country whose legislature is called {v}", "the country with a legislature called {v}"),
             "country whose legislature is {v}",
             "{v} legislature",
         ),
