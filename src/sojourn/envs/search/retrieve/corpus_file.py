@@ -10,6 +10,7 @@ import json
 import mmap
 import os
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -118,12 +119,14 @@ class LineFile:
                 return kept
         starts = self._found_starts()
         for place in places:
+            draft = place.with_suffix(f".{os.getpid()}.npy")
             try:
                 place.parent.mkdir(parents=True, exist_ok=True)
-                draft = place.with_suffix(f".{os.getpid()}.npy")
                 np.save(draft, starts)
                 draft.replace(place)
             except OSError:
+                with suppress(OSError):
+                    draft.unlink(missing_ok=True)
                 continue  # a folder that is not ours to write: the next place, or the same search next time
             return starts
         return starts

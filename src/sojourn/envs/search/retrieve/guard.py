@@ -1,4 +1,4 @@
-"""What stands round everything that can fail: tries with growing pauses, a limit in time, and a circuit breaker.
+"""What stands around everything that can fail: tries with growing pauses, a limit in time, and a circuit breaker.
 
 A failure names its boundary and is an `EnvError`: the episode ends as failed and never counts as a reward.
 """

@@ -12,6 +12,8 @@ import mmap
 from array import array
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +27,12 @@ PASSAGES, OFFSETS, IDS, NUMBERS = "passages.jsonl", "offsets.npy", "ids.npy", "n
 
 def _id_hash(passage_id: str) -> int:
     return int.from_bytes(hashlib.blake2b(passage_id.encode(), digest_size=8).digest(), "little")
+
+
+def _save(path: Path, table: NDArray[Any]) -> None:
+    with path.open("wb") as file:
+        # not the file itself: NumPy would write past Python, and a full disk would be an error without a number
+        np.save(SimpleNamespace(write=file.write), table)
 
 
 class PassageWriter:
@@ -63,9 +71,9 @@ class PassageWriter:
         hashes = np.frombuffer(self._hashes, dtype=np.uint64) if self._hashes else np.empty(0, dtype=np.uint64)
         numbers = np.argsort(hashes, kind="stable").astype(np.uint32)
         ids = hashes[numbers]
-        np.save(self._folder / OFFSETS, np.frombuffer(self._offsets, dtype=np.uint64))
-        np.save(self._folder / IDS, ids)
-        np.save(self._folder / NUMBERS, numbers)
+        _save(self._folder / OFFSETS, np.frombuffer(self._offsets, dtype=np.uint64))
+        _save(self._folder / IDS, ids)
+        _save(self._folder / NUMBERS, numbers)
         self._refuse_twins(ids, numbers)
         return self._digest.hexdigest()
 

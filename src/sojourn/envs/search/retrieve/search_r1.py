@@ -92,7 +92,7 @@ class SearchR1Client:
 
     async def ask(self, queries: Sequence[str], k: int) -> list[list[Hit]]:
         """The hits of each query. Raises `EnvError` for a server that fails, or says something else."""
-        # always with scores: without, the original server unpacks one list into two names and fails
+        # always with relevance: without, the original server unpacks one list into two names and fails
         body = {"queries": list(queries), "topk": k, "return_scores": True}
         answer = await self._client.json("POST", PATH, body=body)
         try:

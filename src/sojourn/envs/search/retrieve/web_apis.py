@@ -23,7 +23,7 @@ from sojourn.envs.search.retrieve.wire import Address, JsonClient
 from sojourn.errors import ConfigError, EnvError, unknown_name
 
 _TAG = re.compile(r"</?(?:b|strong|em|mark)>", re.IGNORECASE)
-"""Emphasis that some services put round what matched."""
+"""Emphasis that some services put around what matched."""
 
 
 @dataclass(frozen=True, kw_only=True)
