@@ -19,6 +19,7 @@ from sojourn.envs.search.retrieve.gather import Batched, Cached
 from sojourn.envs.search.retrieve.guard import Guard, Limits, RefusedError, TransientError
 from sojourn.envs.search.retrieve.search_r1 import document_of, hits_of, passage_of, row_of, split_contents
 from sojourn.envs.search.retrieve.text_index import build_text_index
+from sojourn.envs.search.retrieve.words import storable
 from sojourn.errors import ConfigError, DataError, EnvError
 
 # ----------------------------------------------------------------------------------------------------------- guard
@@ -145,6 +146,33 @@ def test_a_cancelled_probe_leaves_the_way_open_for_the_next() -> None:
             await guard.call(attempt)
         probe.cancel()
         await asyncio.gather(probe, return_exceptions=True)
+        assert await guard.call(attempt) == "answer"
+
+    asyncio.run(story())
+
+
+def test_a_call_from_before_says_nothing_of_the_probe() -> None:
+    guard, clock = guarded(max_tries=1, failures_to_open=1, open_s=1.0)
+    attempt, _ = failing(1, lambda: TransientError("down"))
+    until = asyncio.Event()
+
+    async def waits() -> str:
+        await until.wait()
+        raise TransientError("late")
+
+    async def story() -> None:
+        early = asyncio.create_task(guard.call(waits))
+        await asyncio.sleep(0)
+        with pytest.raises(EnvError, match="down"):
+            await guard.call(attempt)
+        clock.now += 2.0
+        probe = asyncio.create_task(guard.call(lambda: asyncio.sleep(0.02, "answer")))
+        await asyncio.sleep(0)
+        until.set()
+        assert "late" in str((await asyncio.gather(early, return_exceptions=True))[0])
+        with pytest.raises(EnvError, match="not asked"):
+            await guard.call(attempt)
+        assert await probe == "answer"
         assert await guard.call(attempt) == "answer"
 
     asyncio.run(story())
@@ -377,10 +405,40 @@ def test_hits_are_cut_to_k_and_need_no_relevance() -> None:
     st.text(min_size=1, max_size=20), st.text(max_size=20).filter(lambda t: "\n" not in t and t == t.strip()), st.text()
 )
 def test_a_passage_survives_our_own_wire(passage_id: str, title: str, text: str) -> None:
-    passage = Passage(passage_id=passage_id if passage_id.strip() else "x", title=title.strip('"'), text=text)
+    passage_id, title, text = storable(passage_id), storable(title).strip('"'), storable(text)
+    title = title.strip()
+    passage = Passage(passage_id=passage_id if passage_id.strip() else "x", title=title, text=text)
     sent = json.loads(json.dumps(row_of(Hit(passage=passage, relevance=1.5))))
     assert hits_of([sent], 1) == [Hit(passage=passage, relevance=1.5)]
     assert split_contents(document_of(passage)["contents"]) == (passage.title, text)
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8) | st.just("\ud800x\x00"),
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(
+            st.sampled_from(["document", "id", "contents", "title", "text", "score", "x"]), inner, max_size=5
+        )
+    ),
+    max_leaves=12,
+)
+
+
+@given(st.lists(JSON, max_size=4))
+def test_whatever_a_server_says_is_passages_that_can_be_shown_or_refused(row: list[object]) -> None:
+    try:
+        hits = hits_of(row, 3)
+    except ValueError:
+        return
+    for hit in hits:
+        f"{hit.passage.passage_id}{hit.passage.title}{hit.passage.text}".encode()
+        json.dumps(row_of(hit), allow_nan=False)
+
+
+@pytest.mark.parametrize("said", [float("nan"), float("inf"), 10**400, True, "3", None])
+def test_relevance_that_cannot_be_compared_is_none(said: object) -> None:
+    assert hits_of([{"document": "x", "score": said}], 1)[0].relevance is None
 
 
 # ------------------------------------------------------------------------------------------------------------ corpus

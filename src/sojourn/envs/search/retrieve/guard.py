@@ -127,12 +127,14 @@ class Guard:
                 f"{self.boundary}: not asked, since it failed {self._limits.failures_to_open} times in a row; it is "
                 f"tried again in {wait_s:.0f} s"
             )
+        is_probe = self._breaker.is_probing
         try:
-            return await self._tried(attempt)
+            return await self._tried(attempt, is_probe)
         finally:
-            self._breaker.abandoned()
+            if is_probe:
+                self._breaker.abandoned()
 
-    async def _tried(self, attempt: Callable[[], Awaitable[_Answer]]) -> _Answer:
+    async def _tried(self, attempt: Callable[[], Awaitable[_Answer]], is_probe: bool) -> _Answer:
         tried = 0
         while True:
             tried += 1
@@ -143,7 +145,7 @@ class Guard:
                 self._breaker.succeeded()  # it answers; what it says of this call is another matter
                 raise EnvError(f"{self.boundary}: {error}") from None
             except (TransientError, TimeoutError) as error:
-                if tried >= self._limits.max_tries or self._breaker.is_probing:
+                if tried >= self._limits.max_tries or is_probe:
                     self._breaker.failed()
                     reason = str(error) or f"no answer within {self._limits.timeout_s:g} s"
                     raise EnvError(f"{self.boundary}: {reason} ({tried} tries)") from None

@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 from sojourn.envs.search.records import Hit
 from sojourn.envs.search.retrieve.guard import Limits
-from sojourn.envs.search.retrieve.search_r1 import passage_of
+from sojourn.envs.search.retrieve.search_r1 import finite, passage_of
 from sojourn.envs.search.retrieve.wire import Address, JsonClient
 from sojourn.errors import ConfigError, EnvError
 
@@ -70,9 +70,8 @@ class OpenSearchClient:
                 raise ValueError(str(answer["error"])[:200])
             found = []
             for row in answer["hits"]["hits"][:k]:
-                said = row.get("_score")
-                relevance = float(said) if isinstance(said, int | float) else None
-                found.append(Hit(passage=passage_of({"id": row["_id"], **row["_source"]}), relevance=relevance))
+                passage = passage_of({"id": row["_id"], **row["_source"]})
+                found.append(Hit(passage=passage, relevance=finite(row.get("_score"))))
             return found
         except (AttributeError, TypeError, KeyError, ValueError) as error:
             raise self._error(f"{type(error).__name__}: {error}") from error

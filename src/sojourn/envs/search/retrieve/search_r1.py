@@ -8,12 +8,14 @@ the score out, ignore topk, give a document as a text or find fewer; all of that
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sojourn.envs.search.records import Hit, Passage
 from sojourn.envs.search.retrieve.guard import Limits
 from sojourn.envs.search.retrieve.wire import Address, JsonClient
+from sojourn.envs.search.retrieve.words import storable
 from sojourn.errors import EnvError
 
 PATH = "/retrieve"
@@ -39,7 +41,9 @@ def passage_of(document: Any) -> Passage:
     passage_id = document.get("id")
     if passage_id is None or isinstance(passage_id, bool) or not str(passage_id).strip():
         passage_id = "sha-" + hashlib.sha256(f"{title}\n{text}".encode(errors="replace")).hexdigest()[:16]
-    return Passage(passage_id=str(passage_id)[:500], title=title[:500], text=text[:MAX_PASSAGE_CHARS])
+    return Passage(
+        passage_id=storable(str(passage_id)[:500]), title=storable(title[:500]), text=storable(text[:MAX_PASSAGE_CHARS])
+    )
 
 
 def split_contents(contents: str) -> tuple[str, str]:
@@ -76,9 +80,19 @@ def hits_of(row: Any, k: int) -> list[Hit]:
     for entry in row[:k]:
         is_wrapped = isinstance(entry, Mapping) and "document" in entry
         said = entry.get("score") if isinstance(entry, Mapping) else None
-        relevance = float(said) if isinstance(said, int | float) and not isinstance(said, bool) else None
-        hits.append(Hit(passage=passage_of(entry["document"] if is_wrapped else entry), relevance=relevance))
+        hits.append(Hit(passage=passage_of(entry["document"] if is_wrapped else entry), relevance=finite(said)))
     return hits
+
+
+def finite(said: object) -> float | None:
+    """What an engine says of relevance, if that is a number that can be compared; else None."""
+    if isinstance(said, bool) or not isinstance(said, int | float):
+        return None
+    try:
+        value = float(said)
+    except OverflowError:
+        return None
+    return value if math.isfinite(value) else None
 
 
 class SearchR1Client:

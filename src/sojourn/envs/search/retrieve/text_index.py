@@ -33,7 +33,7 @@ corpus: left out of the search in texts while rarer words remain. Five times the
 MIN_PASSAGES_FOR_COMMON: Final = 10_000
 MANIFEST: Final = "index.json"
 WRITER_BYTES: Final = 1_000_000_000
-"""Until the writer holds as much, everything is one segment. It takes what it needs: below 0.2 GB for 300,000 passages."""
+"""Until the writer holds as much, all is one segment. It takes what it needs: below 0.2 GB for 300,000 passages."""
 INLINE_QUERIES: Final = 4
 """So many are answered at once on the event loop: handing them to a thread would cost as much as the search."""
 THREAD_QUERIES: Final = 32

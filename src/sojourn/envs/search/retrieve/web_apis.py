@@ -20,6 +20,7 @@ from sojourn.envs.search.records import Hit, Passage
 from sojourn.envs.search.retrieve.guard import Limits
 from sojourn.envs.search.retrieve.recording import Recording
 from sojourn.envs.search.retrieve.wire import Address, JsonClient
+from sojourn.envs.search.retrieve.words import storable
 from sojourn.errors import ConfigError, EnvError, unknown_name
 
 _TAG = re.compile(r"</?(?:b|strong|em|mark)>", re.IGNORECASE)
@@ -216,7 +217,7 @@ class WebSearch:
                 text = " ".join(_plain(part) for part in parts if isinstance(part, str))
                 title = row.get("title")
                 passage = Passage(
-                    passage_id=link[:500], title=_plain(title) if isinstance(title, str) else "", text=text
+                    passage_id=storable(link[:500]), title=_plain(title) if isinstance(title, str) else "", text=text
                 )
                 hits.append(Hit(passage=passage))
         return hits[:k]
@@ -235,4 +236,4 @@ class WebSearch:
 
 
 def _plain(text: str) -> str:
-    return " ".join(html.unescape(_TAG.sub("", text)).split())
+    return " ".join(storable(html.unescape(_TAG.sub("", text))).split())
