@@ -39,7 +39,8 @@ class Search:
     `retriever` is the corpus: ``atlas`` (about 300,000 passages, built at first use), ``atlas-mini``, their
     counterfactual twins ``atlas-cf`` and ``atlas-mini-cf``, or any other that ``sojourn.envs.search.retrieve`` opens,
     with `retriever_options`; or a `Retriever` object. `questions` come with an atlas; for another corpus name an
-    atlas whose passages it serves, or a folder of FlashRAG-layout files; or give split -> questions. `corpus_seed`
+    atlas whose passages it serves, or a folder of FlashRAG-layout files (`partial_questions` lets them hold the first
+    part of a set); or give split -> questions. `corpus_seed`
     permutes the facts of a counterfactual atlas. `hops` confines every split to questions of so many hops.
     `k` passages are shown for a search, with at most `max_observation_words` words. The answer that uses up
     `max_answers` ends the episode and alone is marked: by `metric` (``em`` or ``f1``) under `normalizer` (``squad`` as
@@ -57,6 +58,7 @@ class Search:
         retriever: str | Retriever = "atlas",
         retriever_options: Mapping[str, Any] | None = None,
         questions: str | Mapping[str, Sequence[Question]] | None = None,
+        partial_questions: bool = False,
         corpus_seed: int = 0,
         hops: Sequence[int] | None = None,
         k: int = 3,
@@ -86,7 +88,7 @@ class Search:
         self._style = style
         self._rules = rules_of(options)
         self._hops = checked_hops(hops)
-        self._bank = open_bank(questions, retriever, corpus_seed)
+        self._bank = open_bank(questions, retriever, corpus_seed, may_be_partial=partial_questions)
         self._retriever = open_corpus(retriever, retriever_options or {}, corpus_seed)
         content = f"{self._retriever.identity}\n{self._bank.identity}"
         corpus = hashlib.sha256(content.encode()).hexdigest()[:8]

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sojourn.envs.search.bank import Bank, ListedQuestions
+from sojourn.envs.search.flashrag import FlashRag
 from sojourn.envs.search.records import Question, Retriever
 from sojourn.envs.search.retrieve import open_retriever
 from sojourn.errors import ConfigError
@@ -26,17 +28,29 @@ def open_corpus(retriever: str | Retriever, options: Mapping[str, Any], seed: in
     return open_retriever(retriever, **{**options, **({"seed": seed} if retriever in ATLASES and seed else {})})
 
 
-def open_bank(questions: str | Mapping[str, Sequence[Question]] | None, retriever: str | Retriever, seed: int) -> Bank:
-    """The questions named or given, or those of the atlas that is searched."""
+def open_bank(
+    questions: str | Mapping[str, Sequence[Question]] | None,
+    retriever: str | Retriever,
+    seed: int,
+    *,
+    may_be_partial: bool,
+) -> Bank:
+    """The questions named or given, or those of the atlas that is searched.
+
+    Raises `ConfigError` where nothing says which; `may_be_partial` is for FlashRAG files that hold a part of a set.
+    """
     if isinstance(questions, Mapping):
         return ListedQuestions(questions, name="listed")
     name = questions if questions is not None else retriever
-    if not isinstance(name, str) or name not in ATLASES:
-        raise ConfigError(
-            f"search: questions must name an atlas ({', '.join(ATLASES)}) or a folder, or be split -> questions; "
-            f"only an atlas as retriever brings its own, got questions={questions!r} with retriever={retriever!r}"
-        )
-    return AtlasQuestions(name, seed, is_own=name == retriever)
+    if isinstance(name, str) and name in ATLASES:
+        return AtlasQuestions(name, seed, is_own=name == retriever)
+    if questions is not None and Path(questions).is_dir():
+        return FlashRag(Path(questions), any_count=may_be_partial)
+    raise ConfigError(
+        f"search: questions must name an atlas ({', '.join(ATLASES)}) or a folder of FlashRAG files, or be split -> "
+        f"questions; only an atlas as retriever brings its own, got questions={questions!r} with "
+        f"retriever={retriever!r}"
+    )
 
 
 class AtlasQuestions:
