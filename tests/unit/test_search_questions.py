@@ -472,6 +472,26 @@ def test_an_alias_that_names_another_country_is_not_accepted() -> None:
     assert answers.of(to_twin) == ("Bolvia", "Old Bolvia")
 
 
+def test_a_code_is_accepted_only_as_initials() -> None:
+    def accepted(*aliases: str) -> tuple[str, ...]:
+        entities = [replace(e, aliases=aliases) if e.name == "Cantria" else e for e in FACTS.entities.values()]
+        fact = FACTS.rows["country/yarrow", "largest_export_partner"]
+        return Answers(Graph(Facts(entities, [*FACTS.rows.values()]))).of(fact)
+
+    assert accepted("United Lands of Cantria", "ULC", "CT", "AND") == ("Cantria", "United Lands of Cantria", "ULC")
+
+
+def test_an_alias_of_a_place_that_is_no_capital_does_not_matter() -> None:
+    places = [
+        Entity(entity_id="city/melk", kind="city", name="Melk", aliases=("Melk City",)),
+        Entity(entity_id="city/other", kind="city", name="Elsewhere", aliases=("Melk City",)),
+    ]
+    capital = FACTS.rows["country/arvania", "capital"]
+    rows = FACTS.without(capital, replace(capital, target="city/melk")).rows.values()
+    facts = Facts([*FACTS.entities.values(), *places], [*rows])
+    assert Answers(Graph(facts)).of(facts.rows["country/arvania", "capital"]) == ("Melk", "Melk City")
+
+
 # --------------------------------------------------------------------------------------------------------------- texts
 
 

@@ -25,7 +25,7 @@ from sojourn.envs.search.questions.store import QuestionFile, QuestionList, writ
 from sojourn.envs.search.records import Question
 from sojourn.envs.search.retrieve.text_index import TextIndex, read_manifest
 
-GENERATOR: Final = 2
+GENERATOR: Final = 3
 """Raise it with every change of how questions are drawn or checked; changes of the wording count by themselves."""
 SIZES: Mapping[str, Sizes] = MappingProxyType(
     {"atlas": FULL, "atlas-mini": MINI, "atlas-cf": FULL, "atlas-mini-cf": MINI}

@@ -8,7 +8,7 @@ from functools import lru_cache
 from sojourn.envs.search.retrieve.words import words
 
 
-@lru_cache(maxsize=50_000)
+@lru_cache(maxsize=20_000)
 def folded(text: str) -> str:
     """The words of `text` between single blanks, with a blank at both ends; one blank if there is no word.
 

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from sojourn.envs.search.questions.graph import FactTable, Graph, Path, Start
 from sojourn.envs.search.questions.plain_text import draw, folded
-from sojourn.envs.search.questions.relations import FROM_COUNTRY, describing
-from sojourn.envs.search.records import Fact
+from sojourn.envs.search.questions.relations import COUNTRIES, FROM_COUNTRY, describing
+from sojourn.envs.search.records import Entity, Fact
 from sojourn.envs.search.retrieve.words import STOP_WORDS
 
 MAX_CODE = 3
@@ -39,39 +39,51 @@ def fact_queries(fact: Fact, facts: FactTable) -> tuple[str, ...]:
 
 
 class Answers:
-    """Accepted answers by fact. An alias that also names another thing of the same kind is none of them."""
+    """Accepted answers by fact. An alias of something else that could be the answer is none of them."""
 
     def __init__(self, graph: Graph) -> None:
         self._entities = graph.entities
         self._owners: dict[tuple[str, str], set[str]] = {}
-        for entity in graph.entities.values():
-            for name in (entity.name, *entity.aliases):
-                self._owners.setdefault((entity.kind, folded(name)), set()).add(entity.entity_id)
+        for country in graph.steps:
+            for name in _names(self._entities[country]):
+                self._owners.setdefault((COUNTRY, folded(name)), set()).add(country)
         for rows in graph.steps.values():
             for fact in rows:
-                if fact.target is None:
-                    for text in (fact.value, *fact.aliases):
-                        self._owners.setdefault((fact.relation, folded(text)), set()).add(folded(fact.value))
+                for text in self._texts(fact):
+                    self._owners.setdefault((_range(fact), folded(text)), set()).add(_meaning(fact))
         self._found: dict[tuple[str, str], tuple[str, ...]] = {}
 
     def of(self, fact: Fact) -> tuple[str, ...]:
         """The fact's value, then everything else that means the same; each differs from the others as words."""
         key = (fact.subject, fact.relation)
         if key not in self._found:
-            self._found[key] = self._answers(fact)
+            texts = self._texts(fact)
+            found = {folded(fact.value): fact.value}
+            for text in texts:
+                if self._owners[_range(fact), folded(text)] == {_meaning(fact)} and _is_name(text, texts):
+                    found.setdefault(folded(text), text)
+            self._found[key] = tuple(found.values())
         return self._found[key]
 
-    def _answers(self, fact: Fact) -> tuple[str, ...]:
-        texts, kind, own = [*fact.aliases], fact.relation, folded(fact.value)
-        if fact.target is not None:
-            entity = self._entities[fact.target]
-            texts, kind, own = [entity.name, *fact.aliases, *entity.aliases], entity.kind, fact.target
-        found = {folded(fact.value): fact.value}
-        for text in texts:
-            words = folded(text)
-            if self._owners.get((kind, words), {own}) == {own} and _is_name(text, [fact.value, *texts]):
-                found.setdefault(words, text)
-        return tuple(found.values())
+    def _texts(self, fact: Fact) -> tuple[str, ...]:
+        names = _names(self._entities[fact.target]) if fact.target is not None else ()
+        return (fact.value, *fact.aliases, *names)
+
+
+COUNTRY = "country"
+"""What every relation to a country has for its range: an alias must tell it from all countries."""
+
+
+def _range(fact: Fact) -> str:
+    return COUNTRY if fact.relation in COUNTRIES else fact.relation
+
+
+def _meaning(fact: Fact) -> str:
+    return fact.target or folded(fact.value)
+
+
+def _names(entity: Entity) -> tuple[str, ...]:
+    return (entity.name, *entity.aliases)
 
 
 def _is_name(text: str, names: Sequence[str]) -> bool:
