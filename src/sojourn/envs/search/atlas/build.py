@@ -23,6 +23,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from sojourn.config import cache_dir
 from sojourn.envs.search.atlas.counterfactual import permuted
+from sojourn.envs.search.atlas.facts import FILE as FACTS
 from sojourn.envs.search.atlas.facts import FactCollector, Facts
 from sojourn.envs.search.atlas.lock import file_lock
 from sojourn.envs.search.atlas.manifest import Manifest, load_manifest, save_manifest
@@ -32,7 +33,7 @@ from sojourn.envs.search.atlas.render_places import airport_passages, city_passa
 from sojourn.envs.search.atlas.sources import read_world
 from sojourn.envs.search.atlas.world import World
 from sojourn.envs.search.records import Passage
-from sojourn.envs.search.retrieve.text_index import TextIndex, build_text_index
+from sojourn.envs.search.retrieve.text_index import TextIndex, build_text_index, read_manifest
 from sojourn.errors import ConfigError, DataError, unknown_name
 
 log = logging.getLogger(__name__)
@@ -42,7 +43,7 @@ RENDERER: Final = 3
 """Raise it with every change of a passage, an id or a fact."""
 ENGINE: Final = "tantivy"
 INDEX: Final = "index"
-ABOUT: Final = {"atlas": 300_000, "atlas-mini": 65_000, "atlas-cf": 280_000, "atlas-mini-cf": 45_000}
+ABOUT: Final = {"atlas": 299_000, "atlas-mini": 64_000, "atlas-cf": 285_000, "atlas-mini-cf": 50_000}
 """Atlas -> about how many passages it has, for the progress bar."""
 
 
@@ -83,7 +84,7 @@ def open_atlas(name: str, seed: int = 0) -> Atlas:
     packages = {source.package: version_of(source.package) for source in SOURCES.values()}
     packages[ENGINE] = version_of(ENGINE)
     folder = _folder(name, seed, packages)
-    if not _is_whole(folder):
+    if _flaw(folder) is not None:
         _build_once(name, seed, packages, folder)
     return Atlas(name=name, folder=folder, manifest=load_manifest(folder))
 
@@ -93,26 +94,27 @@ def _folder(name: str, seed: int, packages: dict[str, str]) -> Path:
     return cache_dir() / "search" / f"{name}-{hashlib.sha256(decisive.encode()).hexdigest()[:16]}"
 
 
-def _is_whole(folder: Path) -> bool:
-    """Whether `folder` is an atlas; a damaged one is said to be and counts as none."""
+def _flaw(folder: Path) -> str | None:
+    """What keeps `folder` from being an atlas; None if it is one."""
     if not folder.exists():
-        return False
+        return "there is none"
     try:
         manifest = load_manifest(folder)
-        index = json.loads((folder / INDEX / "index.json").read_text(encoding="utf-8"))
-        if index["num_passages"] != manifest.num_passages or not (folder / "facts.json.z").is_file():
-            raise DataError(f"{folder} lacks parts")
-    except (OSError, ValueError, KeyError) as error:
-        log.warning("the atlas in %s is damaged (%s): it is built again", folder, error)
-        return False
-    return True
+        if read_manifest(folder / INDEX).num_passages != manifest.num_passages or not (folder / FACTS).is_file():
+            return "parts are missing"
+    except DataError as error:
+        return str(error)
+    return None
 
 
 def _build_once(name: str, seed: int, packages: dict[str, str], folder: Path) -> None:
     folder.parent.mkdir(parents=True, exist_ok=True)
     with file_lock(folder.parent / f".{folder.name}.lock"):
-        if _is_whole(folder):
+        flaw = _flaw(folder)
+        if flaw is None:
             return  # another process built it meanwhile
+        if folder.exists():
+            log.warning("the atlas in %s is damaged (%s): it is built again", folder, flaw)
         for left in folder.parent.glob(f".building-{folder.name}-*"):
             shutil.rmtree(left, ignore_errors=True)  # of a builder that was killed: we hold the lock
         draft = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".building-{folder.name}-"))
@@ -138,7 +140,6 @@ def _build(name: str, seed: int, packages: dict[str, str], folder: Path) -> None
         counts: Counter[str] = Counter()
         build_text_index(_counted(render(world, facts), counts), folder / INDEX, progress=advance)
         facts.save(folder)
-        index = json.loads((folder / INDEX / "index.json").read_text(encoding="utf-8"))
         manifest = Manifest(
             name=name,
             seed=seed,
@@ -150,7 +151,7 @@ def _build(name: str, seed: int, packages: dict[str, str], folder: Path) -> None
             num_entities=len(facts.entities),
             num_facts=len(facts),
             relations=facts.relations(),
-            sha256=index["sha256"],
+            sha256=read_manifest(folder / INDEX).sha256,
             licences={key: source.licence for key, source in SOURCES.items()},
         )
         save_manifest(manifest, folder)
