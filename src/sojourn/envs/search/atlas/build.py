@@ -125,7 +125,7 @@ def _build_once(name: str, seed: int, packages: dict[str, str], folder: Path) ->
             os.replace(draft, folder)
         except OSError as error:
             if error.errno in (errno.ENOSPC, errno.EDQUOT):
-                raise DataError(f"the disk of {folder.parent} is full: {name} takes about 0.3 GB") from error
+                raise DataError(f"the disk of {folder.parent} is full: {name} could not be built") from error
             raise
         finally:
             shutil.rmtree(draft, ignore_errors=True)
