@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import http.client
+import io
 import json
-import os
 import signal
 import socket
 import subprocess
@@ -15,16 +15,18 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.contract.served_process import ROOT, address, ended, serving
 
+from sojourn.cli.entry import main
 from sojourn.envs.search.records import Hit
 from sojourn.envs.search.retrieve import open_retriever
 from sojourn.envs.search.retrieve.text_index import TextIndex
+from sojourn.envs.search.scenario import Search
 from sojourn.errors import EnvError
 
 CLI = [sys.executable, "-m", "sojourn.cli"]
@@ -46,22 +48,18 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def folder(corpus: Path) -> Path:
     made = corpus.parent / "index"
-    done = cli("search", "index", "--jsonl", str(corpus), "--out", str(made))
-    assert (done.returncode, done.stderr) == (0, ""), done.stderr
-    assert f"{NUM_PASSAGES} passages indexed" in done.stdout
+    code, said, told = cli("search", "index", "--jsonl", str(corpus), "--out", str(made))
+    assert (code, told) == (0, "")
+    assert f"{NUM_PASSAGES} passages indexed" in said
     return made
 
 
-def cli(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [*CLI, *arguments],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-        env={**os.environ, "TERM": "dumb", **variables},
-    )
+def cli(*arguments: str) -> tuple[int, str, str]:
+    """Exit code, standard output and error of ``sojourn ARGUMENTS``."""
+    said, told = io.StringIO(), io.StringIO()
+    with redirect_stdout(said), redirect_stderr(told):
+        code = main(arguments)
+    return code, said.getvalue(), told.getvalue()
 
 
 def served(folder: Path, *arguments: str) -> Any:
@@ -94,11 +92,10 @@ def found(url: str, queries: list[str], k: int = 3, **options: Any) -> list[list
 QUERIES = [f"Which river flows through Place {n}?" for n in range(0, 1000, 5)]
 
 
-def test_what_is_served_is_what_the_index_finds(folder: Path) -> None:
+def test_what_is_served_is_what_the_index_finds(shared: str, folder: Path) -> None:
     index = TextIndex(folder)
-    with served(folder) as url:
-        assert found(url, QUERIES, k=4) == index.search_now(QUERIES, 4)
-        assert found(url, ["?!", "the"], k=4)[0] == []
+    assert found(shared, QUERIES, k=4) == index.search_now(QUERIES, 4)
+    assert found(shared, ["?!", "the"], k=4)[0] == []
     asyncio.run(index.close())
 
 
@@ -113,24 +110,21 @@ def passages_to_string(row: list[dict[str, Any]]) -> str:
     return shown
 
 
-def test_a_client_of_search_r1_is_answered_in_its_own_form(folder: Path) -> None:
-    with served(folder) as url:
-        status, answer = post(url, {"queries": QUERIES, "topk": 3, "return_scores": True})
-        assert status == 200
-        assert [len(row) for row in answer["result"]] == [3] * len(QUERIES)
-        assert passages_to_string(answer["result"][1]).startswith('Doc 1(Title: "Place 5") Place 5 lies in region 5.')
-        best = answer["result"][1][0]
-        assert set(best) == {"document", "score"}
-        assert best["document"]["id"] == "5"
-        assert best["document"]["contents"] == contents(5)
-        assert [e["score"] for e in answer["result"][1]] == sorted(
-            (e["score"] for e in answer["result"][1]), reverse=True
-        )
-        _, plain = post(url, {"queries": ["Place 5"], "topk": None})
-        assert plain["result"][0][0]["contents"] == contents(5)  # without the wrapper, as theirs has it
-        assert len(plain["result"][0]) == 3
-        _, bare = post(url, {"queries": ["Place 5"]})
-        assert bare == plain
+def test_a_client_of_search_r1_is_answered_in_its_own_form(shared: str) -> None:
+    status, answer = post(shared, {"queries": QUERIES, "topk": 3, "return_scores": True})
+    assert status == 200
+    assert [len(row) for row in answer["result"]] == [3] * len(QUERIES)
+    assert passages_to_string(answer["result"][1]).startswith('Doc 1(Title: "Place 5") Place 5 lies in region 5.')
+    best = answer["result"][1][0]
+    assert set(best) == {"document", "score"}
+    assert best["document"]["id"] == "5"
+    assert best["document"]["contents"] == contents(5)
+    assert [e["score"] for e in answer["result"][1]] == sorted((e["score"] for e in answer["result"][1]), reverse=True)
+    _, plain = post(shared, {"queries": ["Place 5"], "topk": None})
+    assert plain["result"][0][0]["contents"] == contents(5)  # without the wrapper, as theirs has it
+    assert len(plain["result"][0]) == 3
+    _, bare = post(shared, {"queries": ["Place 5"]})
+    assert bare == plain
 
 
 @pytest.mark.parametrize(
@@ -268,16 +262,53 @@ def test_a_server_ends_by_a_signal_and_leaves_the_index_as_it_was(folder: Path) 
     assert sorted((path.name, path.stat().st_size) for path in folder.rglob("*")) == before
 
 
+def test_an_episode_of_the_paper_s_questions_over_a_server_and_its_failure(folder: Path, tmp_path: Path) -> None:
+    rows = [
+        {"question": f"Which river flows through Place {n}", "golden_answers": [f"River{n * 7919 % 1009}"]}
+        for n in range(300)
+    ]
+    for name in ("nq/test.jsonl", "nq/train.jsonl"):
+        path = tmp_path / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+
+    async def story() -> None:
+        with started(folder, 0) as (process, url):
+            scenario = Search(
+                retriever=url,
+                retriever_options=QUICK,
+                questions=str(tmp_path),
+                partial_questions=True,
+            )
+            task = scenario.tasks("test")[5]
+            assert (task.task_id, task.category) == ("5", "NQ")
+            env = scenario.make()
+            assert "Which river flows through Place 5?" in (await env.reset(task)).observation
+            shown = await env.step("<search>river through Place 5</search>")
+            assert f"River{5 * 7919 % 1009}" in shown.observation
+            end = await env.step(f"<answer>river{5 * 7919 % 1009}</answer>")
+            assert (end.reward, end.terminated, end.success) == (1.0, True, True)
+            other = scenario.make()
+            await other.reset(scenario.tasks("train")[0])
+            process.kill()
+            process.wait()
+            with pytest.raises(EnvError, match=f"retriever at {url}"):
+                await other.step("<search>river</search>")
+            await scenario.retriever.close()
+
+    asyncio.run(story())
+
+
 # ------------------------------------------------------------------------------------------------------ command line
 
 
 def test_a_query_prints_hits_for_people_and_for_programs(folder: Path) -> None:
-    done = cli("search", "query", str(folder), "Which river flows through Place 5?", "--k", "2")
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.startswith("1. Place 5  [5]  (")
-    rows = json.loads(cli("search", "query", str(folder), "Place 5", "--k", "1", "--json").stdout)
+    code, said, told = cli("search", "query", str(folder), "Which river flows through Place 5?", "--k", "2")
+    assert (code, told) == (0, "")
+    assert said.startswith("1. Place 5  [5]  (")
+    rows = json.loads(cli("search", "query", str(folder), "Place 5", "--k", "1", "--json")[1])
     assert rows[0]["title"] == "Place 5"
-    assert cli("search", "query", str(folder), "?!").stdout == "nothing found\n"
+    assert cli("search", "query", str(folder), "?!")[1] == "nothing found\n"
 
 
 def test_errors_of_the_command_line_say_what_to_do(folder: Path, corpus: Path, tmp_path: Path) -> None:
@@ -298,17 +329,17 @@ def test_errors_of_the_command_line_say_what_to_do(folder: Path, corpus: Path, t
         (("serve", str(folder), "--host", "0.0.0.0"), "needs a token"),
         (("build", "atlantis"), "invalid choice"),
     ):
-        done = cli("search", *arguments)
-        assert done.returncode == 2, (arguments, done.stdout, done.stderr)
-        assert match in done.stderr.replace("\n", " "), (arguments, done.stderr)
+        code, said, told = cli("search", *arguments)
+        assert (code, said) == (2, ""), (arguments, told)
+        assert match in told, (arguments, told)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["bad.jsonl", "twins.jsonl"]
 
 
 def test_a_port_that_is_taken_is_said(folder: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
-        done = cli("search", "serve", str(folder), "--port", str(taken.getsockname()[1]))
-    assert done.returncode == 2
-    assert "is taken" in done.stderr
+        code, _, told = cli("search", "serve", str(folder), "--port", str(taken.getsockname()[1]))
+    assert code == 2
+    assert "is taken" in told
 
 
 def test_an_index_that_is_killed_while_it_is_made_leaves_no_half_of_one(corpus: Path, tmp_path: Path) -> None:
@@ -326,6 +357,6 @@ def test_an_index_that_is_killed_while_it_is_made_leaves_no_half_of_one(corpus: 
         process.kill()
         process.wait()
     assert not out.exists()
-    assert cli("search", "index", "--jsonl", str(corpus), "--out", str(out)).returncode == 0
+    assert cli("search", "index", "--jsonl", str(corpus), "--out", str(out))[0] == 0
     assert list(tmp_path.glob(".out.*")) == []
     assert TextIndex(out).search_now(["Place 5"], 1)[0][0].passage.passage_id == "5"

@@ -17,9 +17,10 @@ from sojourn.envs.search.retrieve import open_retriever
 from sojourn.envs.search.retrieve.corpus_file import CorpusFile, LineFile, fingerprint, read_corpus
 from sojourn.envs.search.retrieve.gather import Batched, Cached
 from sojourn.envs.search.retrieve.guard import Guard, Limits, RefusedError, TransientError
+from sojourn.envs.search.retrieve.opensearch import few_words
 from sojourn.envs.search.retrieve.search_r1 import document_of, hits_of, passage_of, row_of, split_contents
 from sojourn.envs.search.retrieve.text_index import build_text_index
-from sojourn.envs.search.retrieve.words import storable
+from sojourn.envs.search.retrieve.words import plain_query, storable
 from sojourn.errors import ConfigError, DataError, EnvError
 
 # ----------------------------------------------------------------------------------------------------------- guard
@@ -411,6 +412,14 @@ def test_a_passage_survives_our_own_wire(passage_id: str, title: str, text: str)
     sent = json.loads(json.dumps(row_of(Hit(passage=passage, relevance=1.5))))
     assert hits_of([sent], 1) == [Hit(passage=passage, relevance=1.5)]
     assert split_contents(document_of(passage)["contents"]) == (passage.title, text)
+
+
+@given(st.text(max_size=3000))
+def test_an_opensearch_query_stays_below_the_engine_s_limit_of_clauses(query: str) -> None:
+    sent = few_words(plain_query(query))
+    most = len(sent.split()) if sent.isascii() else len(sent)
+    assert most * 3 < 1024  # three fields, each word or sign a clause in each
+    assert few_words("What is the capital of France?") == "What is the capital of France"
 
 
 JSON = st.recursive(

@@ -13,9 +13,22 @@ from sojourn.envs.search.records import Hit
 from sojourn.envs.search.retrieve.guard import Limits
 from sojourn.envs.search.retrieve.search_r1 import finite, passage_of
 from sojourn.envs.search.retrieve.wire import Address, JsonClient
+from sojourn.envs.search.retrieve.words import MAX_TERMS
 from sojourn.errors import ConfigError, EnvError
 
+_WORD = re.compile(r"[^\W_]{1,64}")
+_MAX_SIGNS = 320
 _INDEX = re.compile(r"[a-z0-9][a-z0-9_.+-]{0,254}")
+
+
+def few_words(query: str) -> str:
+    """The first words of `query`, so few that the engine's limit of clauses (1,024 over all fields) is not reached.
+
+    A query beyond it would be an error, and cost all others of its batch their answer. An engine makes a word of each
+    sign of some scripts, so that a text with other letters than ASCII's is cut by characters as well.
+    """
+    text = " ".join(_WORD.findall(query)[:MAX_TERMS])
+    return text if text.isascii() else text[:_MAX_SIGNS]
 
 
 class OpenSearchClient:
@@ -61,7 +74,7 @@ class OpenSearchClient:
         return [self._hits(answer, k) for answer in answers]
 
     def _body(self, query: str, k: int) -> dict[str, Any]:
-        match = {"query": query, "fields": self._fields, "type": "most_fields"}
+        match = {"query": few_words(query), "fields": self._fields, "type": "most_fields"}
         return {"size": k, "query": {"multi_match": match}, "_source": ["id", "title", "text", "contents"]}
 
     def _hits(self, answer: Any, k: int) -> list[Hit]:
