@@ -311,6 +311,19 @@ def test_a_query_prints_hits_for_people_and_for_programs(folder: Path) -> None:
     assert cli("search", "query", str(folder), "?!")[1] == "nothing found\n"
 
 
+def test_an_atlas_is_made_and_searched_by_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SOJOURN_CACHE", str(tmp_path))
+    code, said, _ = cli("search", "build", "atlas-mini")
+    assert code == 0
+    assert said.startswith("atlas-mini: 6")
+    for name, seed, is_so in (("atlas-mini", 0, True), ("atlas-mini-cf", 1, False)):
+        options = ["--options", f"seed={seed}"] if seed else []
+        code, said, told = cli("search", "query", name, "What is the capital of France?", *options)
+        assert code == 0, told
+        assert said.startswith("1. France: capital  [factbook/fr/capital]")
+        assert ("Paris" in said) == is_so
+
+
 def test_errors_of_the_command_line_say_what_to_do(folder: Path, corpus: Path, tmp_path: Path) -> None:
     bad = tmp_path / "bad.jsonl"
     bad.write_text('{"id": "1", "contents": "x"}\n{"id": "2"}\n')

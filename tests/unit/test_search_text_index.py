@@ -243,6 +243,20 @@ def rewrite(folder: Path, **changes: object) -> None:
     path.write_text(json.dumps(json.loads(path.read_text()) | changes))
 
 
+def test_a_folder_that_may_only_be_read_is_opened_without_a_trace(
+    index: TextIndex, folder: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(folder, copy, ignore=shutil.ignore_patterns("*.lock"))
+    before = sorted(path.name for path in copy.rglob("*"))
+    monkeypatch.setattr("os.access", lambda path, mode: False)  # chmod would not stop the superuser
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    reading = TextIndex(copy)
+    assert found(reading, "capital of france", 9) == found(index, "capital of france", 9)
+    assert sorted(path.name for path in copy.rglob("*")) == before
+    assert [path.name for path in tmp_path.iterdir()] == ["copy"]
+
+
 def test_a_closed_index_says_so(folder: Path) -> None:
     closed = TextIndex(folder)
     asyncio.run(closed.close())

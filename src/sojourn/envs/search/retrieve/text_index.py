@@ -11,6 +11,7 @@ import errno
 import json
 import os
 import shutil
+import tempfile
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -177,6 +178,24 @@ def read_manifest(folder: Path) -> IndexManifest:
     return manifest
 
 
+def _opened(tantivy: Any, folder: Path) -> Any:
+    """The engine's index in `folder`, mapped."""
+    if os.access(folder, os.W_OK):
+        index = tantivy.Index.open(str(folder))
+        index.config_reader(reload_policy="manual")  # an index never changes: nothing to watch
+        return index
+    # the engine makes a lock beside what it opens, which another's folder or a mount for reading does not let it:
+    # it gets a folder of links for as long as opening takes
+    with tempfile.TemporaryDirectory(prefix="sojourn-index-") as links:
+        for path in folder.iterdir():
+            if path.suffix != ".lock":
+                Path(links, path.name).symlink_to(path.absolute())
+        index = tantivy.Index.open(links)
+        index.config_reader(reload_policy="manual")
+        index.searcher()
+        return index
+
+
 class TextIndex:
     """An index that `build_text_index` made: a `Retriever`, and its passages by id.
 
@@ -194,8 +213,7 @@ class TextIndex:
             )
         self._passages = PassageFile(folder)
         try:
-            index = tantivy.Index.open(str(folder / "tantivy"))
-            index.config_reader(reload_policy="manual")  # an index never changes: nothing to watch
+            index = _opened(tantivy, folder / "tantivy")
         except (OSError, ValueError) as error:
             raise DataError(f"the index in {folder} cannot be opened: {error}") from error
         self._tantivy, self._schema, self._searcher = tantivy, index.schema, index.searcher()
