@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import time
 import urllib.request
@@ -12,7 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests.contract.search_servers import DOCUMENTS, ranked
+from tests.contract.search_servers import ranked
 from tests.contract.served_process import serving
 
 from sojourn.envs.search.records import Hit, Retriever
@@ -139,6 +140,30 @@ def test_a_wave_of_episodes_is_a_few_requests_and_a_group_asks_once() -> None:
     assert len(requests) <= 4
     assert {request["topk"] for request in requests} == {3}
     assert all(request["return_scores"] is True for request in requests)
+
+
+def test_one_retriever_serves_several_loops_and_leaves_no_connection_open() -> None:
+    with serving([SERVERS, "search-r1"]) as address:
+        retriever = open_retriever(address, **QUICK)
+        for _ in range(3):
+            assert titles(asyncio.run(retriever.search(["Iron"], 1))[0]) == ["Iron"]
+            gc.collect()  # what is left open warns, and a warning is an error
+
+
+def test_a_cancelled_episode_leaves_the_others_their_answer() -> None:
+    async def story(address: str) -> None:
+        retriever = open_retriever(address, cache=100)
+        asking = [asyncio.create_task(retriever.search(["Iron"], 1)) for _ in range(4)]
+        await asyncio.sleep(0.05)
+        asking[0].cancel()
+        found = await asyncio.gather(*asking, return_exceptions=True)
+        assert isinstance(found[0], asyncio.CancelledError)
+        assert all(not isinstance(hits, BaseException) and titles(hits[0]) == ["Iron"] for hits in found[1:])
+        await retriever.close()
+
+    with serving([SERVERS, "search-r1", "slow"]) as address:
+        asyncio.run(story(address))
+        assert len(asked(address)) == 1
 
 
 HOSTILE = [
@@ -414,7 +439,3 @@ def test_a_model_embeds_with_its_prefix_by_the_mean_of_its_tokens(tmp_path: Path
     assert encode(["iron " * 100]).shape == (1, 16)
     with pytest.raises(DataError, match="holds no model"):
         make_encoder(str(tmp_path.parent), prefix="", max_tokens=8)
-
-
-def test_the_documents_of_the_fake_servers_are_five() -> None:
-    assert len(DOCUMENTS) == 5
