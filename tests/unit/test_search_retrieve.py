@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sys
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
@@ -12,16 +13,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sojourn.envs.search import retrieve
 from sojourn.envs.search.records import Hit, Passage
 from sojourn.envs.search.retrieve import open_retriever
 from sojourn.envs.search.retrieve.corpus_file import CorpusFile, LineFile, fingerprint, read_corpus
+from sojourn.envs.search.retrieve.documents import document_of, hits_of, passage_of, row_of, split_contents
 from sojourn.envs.search.retrieve.gather import Batched, Cached
 from sojourn.envs.search.retrieve.guard import Guard, Limits, RefusedError, TransientError
 from sojourn.envs.search.retrieve.opensearch import few_words
-from sojourn.envs.search.retrieve.search_r1 import document_of, hits_of, passage_of, row_of, split_contents
 from sojourn.envs.search.retrieve.text_index import build_text_index
 from sojourn.envs.search.retrieve.words import plain_query, storable
-from sojourn.errors import ConfigError, DataError, EnvError
+from sojourn.errors import ConfigError, DataError, EnvError, MissingDependencyError
 
 # ----------------------------------------------------------------------------------------------------------- guard
 
@@ -554,3 +556,26 @@ def test_identities_tell_retrievers_apart() -> None:
     specs = ("http://a", "http://b", "http://a/sub", "opensearch:http://a:9200/i", "opensearch:http://a:9200/j")
     assert len({open_retriever(spec).identity for spec in specs}) == len(specs)
     assert open_retriever("http://a/retrieve").identity == open_retriever("http://a").identity
+
+
+@pytest.mark.parametrize(
+    ("spec", "package", "extra"),
+    [
+        ("http://x", "aiohttp", "search"),
+        ("opensearch:http://x/i", "aiohttp", "search"),
+        ("web:serper", "aiohttp", "search"),
+        ("faiss:index", "faiss", "faiss"),
+        ("FOLDER", "tantivy", "search"),
+    ],
+)
+def test_a_package_that_is_absent_is_named_with_what_installs_it(
+    spec: str, package: str, extra: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    build_text_index([], tmp_path / "i")
+    for name in ("wire", "search_r1", "opensearch", "web_apis", "faiss_index"):
+        if module := sys.modules.get(f"{retrieve.__name__}.{name}"):
+            monkeypatch.setattr(retrieve, name, module)  # so that it is this one again afterwards
+            monkeypatch.delitem(sys.modules, module.__name__)
+    monkeypatch.setitem(sys.modules, package, None)
+    with pytest.raises(MissingDependencyError, match=rf"{package}.* is not installed.*sojourn\[{extra}\]"):
+        open_retriever(spec.replace("FOLDER", str(tmp_path / "i")))

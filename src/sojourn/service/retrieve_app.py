@@ -13,8 +13,9 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstr
 
 import sojourn
 from sojourn.envs.search.records import Hit, Retriever
+from sojourn.envs.search.retrieve.documents import document_of, row_of
 from sojourn.envs.search.retrieve.gather import MAX_BATCH, MAX_K
-from sojourn.envs.search.retrieve.search_r1 import PATH, document_of, row_of
+from sojourn.envs.search.retrieve.search_r1 import PATH
 from sojourn.envs.search.retrieve.words import storable
 from sojourn.errors import EnvError
 from sojourn.service.wire import MAX_BODY_BYTES

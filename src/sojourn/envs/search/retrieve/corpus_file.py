@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from sojourn.config import cache_dir
 from sojourn.envs.search.records import Passage
-from sojourn.envs.search.retrieve.search_r1 import passage_of
+from sojourn.envs.search.retrieve.documents import passage_of
 from sojourn.errors import DataError
 
 _PIECE_BYTES = 1 << 24

@@ -10,8 +10,8 @@ from typing import Any
 from urllib.parse import quote
 
 from sojourn.envs.search.records import Hit
+from sojourn.envs.search.retrieve.documents import finite, passage_of
 from sojourn.envs.search.retrieve.guard import Limits
-from sojourn.envs.search.retrieve.search_r1 import finite, passage_of
 from sojourn.envs.search.retrieve.wire import Address, JsonClient
 from sojourn.envs.search.retrieve.words import MAX_TERMS
 from sojourn.errors import ConfigError, EnvError
