@@ -542,6 +542,14 @@ def test_questions_come_back_as_they_were(file: QuestionFile, made: tuple[list[M
         assert file.path_of(row.question.question_id) == row.path.key
 
 
+def test_a_file_that_cannot_be_written_is_said_to_be(made: tuple[list[Made], QuestionChecks], tmp_path: File) -> None:
+    with pytest.raises(DataError, match="cannot be written"):
+        write_questions(tmp_path / "absent" / "questions.sqlite", *made)
+    (tmp_path / ".questions.sqlite.tmp").write_text("left by a writer that was killed")
+    write_questions(tmp_path / "questions.sqlite", *made)
+    assert [path.name for path in tmp_path.iterdir()] == ["questions.sqlite"]
+
+
 def test_questions_of_some_hop_counts(file: QuestionFile) -> None:
     some = file.questions("train", hops=[5, 3])
     assert [*some] == [question for question in file.questions("train") if question.category in ("3 hops", "5 hops")]

@@ -54,12 +54,21 @@ def checks_of(atlas: Atlas) -> QuestionChecks:
 
 def open_questions(atlas: Atlas) -> QuestionFile:
     """The file with all questions of `atlas`, made now if this machine has not made it yet."""
-    path = atlas.folder / f"questions-{_key(atlas)}.sqlite"
+    path = _path(atlas)
     if not path.exists():
         with file_lock(atlas.folder / ".questions.lock"):
             if not path.exists():  # nor has another process made it meanwhile
                 _make(atlas, path)
     return _opened(path)
+
+
+def are_made(atlas: Atlas) -> bool:
+    """Whether this machine has made the questions, so that opening them takes no time."""
+    return _path(atlas).exists()
+
+
+def _path(atlas: Atlas) -> Path:
+    return atlas.folder / f"questions-{_key(atlas)}.sqlite"
 
 
 @lru_cache(maxsize=8)

@@ -12,6 +12,7 @@ import sqlite3
 import threading
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from itertools import accumulate
 from pathlib import Path
@@ -36,14 +37,18 @@ _PAGE = 500
 
 
 def write_questions(path: Path, rows: Sequence[Made], checks: QuestionChecks) -> None:
-    """Put questions, in the order of `SPLITS` and `HOPS`, into a new file at `path`, which is complete or absent."""
-    draft = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    draft.unlink(missing_ok=True)
+    """Put questions, in the order of `SPLITS` and `HOPS`, into a new file at `path`, which is complete or absent.
+
+    One writer at a time. Raises `DataError` if the folder cannot be written to, or the disk is full.
+    """
+    draft = path.with_name(f".{path.name}.tmp")
     try:
-        with sqlite3.connect(draft) as database:
+        draft.unlink(missing_ok=True)  # of a writer that was killed
+        with closing(sqlite3.connect(draft)) as database, database:
             _fill(database, rows, checks)
-        database.close()
         draft.replace(path)
+    except (OSError, sqlite3.OperationalError) as error:
+        raise DataError(f"the questions cannot be written to {path.parent} ({error}): they take up to 50 MB") from error
     finally:
         draft.unlink(missing_ok=True)
 
