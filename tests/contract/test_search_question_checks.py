@@ -40,9 +40,11 @@ from sojourn.envs.search.records import Question
 from sojourn.envs.search.retrieve.text_index import TextIndex
 from sojourn.errors import ConfigError, DataError
 
+SLOW = pytest.mark.slow
 SAMPLE = 150
 """Questions of each split that are looked at."""
-NAMES = ["atlas-mini", pytest.param("atlas-mini-cf", marks=pytest.mark.slow)]
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "search_questions.md"
+NAMES = ["atlas-mini", pytest.param("atlas-mini-cf", marks=SLOW)]
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -235,6 +237,14 @@ def test_every_relation_of_the_tables_is_used(file: QuestionFile) -> None:
     expected = {*FROM_COUNTRY, *(f"{kind}?" for kind in (*DESCRIBED, *LOCATED))} - {"city?"}  # a mini has no cities
     assert used == expected
     assert {*COUNTRIES, *VALUES} == {*FROM_COUNTRY}
+
+
+@pytest.mark.parametrize("name", ["atlas-mini", *(pytest.param(n, marks=SLOW) for n in SIZES if n != "atlas-mini")])
+def test_the_page_has_the_tables_of_the_checks(name: str) -> None:
+    table = checks_of(open_atlas(name)).table()
+    assert table.splitlines()[-1].removeprefix("| all |") in PAGE.read_text(encoding="utf-8")
+    if not name.endswith("-cf"):  # of these the page has the sums
+        assert table in PAGE.read_text(encoding="utf-8")
 
 
 # --------------------------------------------------------------------------------------------- deterministic and small

@@ -36,7 +36,7 @@ class Sizes:
     def wanted(self, split: str, hops: int) -> int:
         """How many questions of this split and hop count are wanted."""
         if split == "train":
-            return round(self.train * TRAIN_MIX[hops])
+            return int(self.train * TRAIN_MIX[hops] + 0.5)
         return self.validation if split == "validation" else self.test
 
     def per_answer(self, split: str, hops: int) -> int:
