@@ -34,6 +34,7 @@ _HEAD = re.compile(
 _TAG = re.compile(r"</?(?:search|answer)>")
 _FORGED = re.compile(r"</?information\b", re.IGNORECASE)
 _BRACKET = re.compile(r"[\[\]\n]")
+_DECODER = json.JSONDecoder()
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
@@ -161,7 +162,7 @@ def _json_at(text: str, start: int) -> tuple[Any, int]:
     if start < 0:
         raise Refusal(Refused.NOT_A_CALL)
     try:
-        value, end = json.JSONDecoder().raw_decode(text, start)
+        value, end = _DECODER.raw_decode(text, start)
     except (ValueError, RecursionError) as error:  # not JSON, or nested past any sense
         raise Refusal(Refused.NOT_A_CALL) from error
     return value, end

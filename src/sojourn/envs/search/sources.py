@@ -53,12 +53,20 @@ def open_bank(
     )
 
 
+def is_at_hand(atlas: str, seed: int = 0) -> bool:
+    """Whether this machine has made an atlas and its questions; raises `MissingDependencyError` without the extra."""
+    # with SQLite, rich and the atlas' packages, which other corpora do without
+    from sojourn.envs.search.atlas import is_built, open_atlas
+    from sojourn.envs.search.questions import are_made
+
+    return is_built(atlas, seed) and are_made(open_atlas(atlas, seed))
+
+
 class AtlasQuestions:
     """The questions of an atlas, read when they are asked for."""
 
     def __init__(self, atlas: str, seed: int, *, is_own: bool) -> None:
-        # with SQLite, rich and the atlas' packages, which other corpora do without
-        from sojourn.envs.search.atlas import open_atlas
+        from sojourn.envs.search.atlas import open_atlas  # see is_at_hand
         from sojourn.envs.search.questions import HOPS, SPLITS, open_questions
 
         self.name = "" if is_own else atlas

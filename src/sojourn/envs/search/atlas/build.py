@@ -81,12 +81,20 @@ def open_atlas(name: str, seed: int = 0) -> Atlas:
         raise unknown_name("atlas", name, ABOUT)
     if seed and not name.endswith("-cf"):
         raise ConfigError(f"{name} has no seed, got {seed}: only {', '.join(n for n in ABOUT if n.endswith('-cf'))} do")
-    packages = {source.package: version_of(source.package) for source in SOURCES.values()}
-    packages[ENGINE] = version_of(ENGINE)
+    packages = _packages()
     folder = _folder(name, seed, packages)
     if _flaw(folder) is not None:
         _build_once(name, seed, packages, folder)
     return Atlas(name=name, folder=folder, manifest=load_manifest(folder))
+
+
+def is_built(name: str, seed: int = 0) -> bool:
+    """Whether this machine has built the atlas, so that opening it takes no time."""
+    return _flaw(_folder(name, seed, _packages())) is None
+
+
+def _packages() -> dict[str, str]:
+    return {**{source.package: version_of(source.package) for source in SOURCES.values()}, ENGINE: version_of(ENGINE)}
 
 
 def _folder(name: str, seed: int, packages: dict[str, str]) -> Path:
