@@ -72,7 +72,7 @@ def act(model: LlamaForCausalLM, live: list[Episode], words: Words) -> list[str]
     cache, written = DynamicCache(), [() for _ in live]
     while True:
         position = (mask.cumsum(1) - 1).clamp(min=0)[:, -ids.shape[1] :]
-        out = model(input_ids=ids, attention_mask=mask, position_ids=position, past_key_values=cache, logits_to_keep=1)
+        out = model(ids, mask, position, cache, logits_to_keep=1)  # the cache's name depends on transformers' version
         options = [next_words(commands[b], written[b]) or [END] for b in range(len(live))]
         logprob_NK, index_NK = choice_logprobs(out.logits[:, -1].float(), options)
         picked = index_NK.gather(1, torch.multinomial(logprob_NK.exp(), 1))[:, 0].tolist()

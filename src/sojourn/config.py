@@ -85,8 +85,9 @@ class PolicyConfig(Section):
     """A Jinja file that replaces the tokenizer's own chat template."""
     thinking: bool | None = None
     """Passed to templates that know ``enable_thinking``; absent leaves it to the template."""
-    action_format: Literal["react", "bare", "function_call"] = "react"
-    """How the model writes a command: thought and action, the command alone, or a JSON call."""
+    action_format: Literal["react", "bare", "reply", "function_call"] = "react"
+    """How the model writes a command: thought and action, the command alone, a free reply that the environment reads,
+    or a JSON call."""
     constraint: Literal["none", "admissible"] = "none"
     """``admissible`` confines decoding to the commands that the environment admits now."""
     show_instructions: bool = True
@@ -364,7 +365,8 @@ class TrainConfig(Section):
     def _combinations(self) -> TrainConfig:
         if self.policy.constraint == "admissible" and self.policy.action_format == "react":
             raise ValueError(
-                "policy.constraint = 'admissible' needs policy.action_format = 'bare' or 'function_call' (got 'react')"
+                "policy.constraint = 'admissible' needs policy.action_format = 'bare', 'reply' or 'function_call' "
+                "(got 'react')"
             )
         if self.policy.model == "base" and self.policy.show_commands:
             raise ValueError("policy.show_commands needs a model of your own, not policy.model = 'base'")

@@ -1,10 +1,12 @@
 """The command line is frozen: a new command or flag is entered here and described in the documentation."""
 
 import argparse
+from collections.abc import Iterator
 
 import pytest
 
 from sojourn.cli.parser import COMMANDS, build_parser, split_overrides
+from sojourn.cli.search_flags import ATLASES, SEARCH_COMMANDS
 
 SURFACE = {
     "train": ["CONFIG", "--resume", "--model"],
@@ -38,14 +40,27 @@ SURFACE = {
         "--drain-s",
         "--options",
     ],
+    "search": ["COMMAND"],
+    "search index": ["--jsonl", "--out"],
+    "search build": ["ATLAS", "--seed"],
+    "search query": ["SPEC", "TEXT", "--k", "--json", "--options"],
+    "search serve": ["SPEC", "--host", "--port", "--token-file", "--k", "--cache", "--options"],
     "web": ["--port", "--seed"],
     "doctor": [],
 }
 
 
 def subparsers() -> dict[str, argparse.ArgumentParser]:
-    (action,) = (a for a in build_parser()._actions if isinstance(a, argparse._SubParsersAction))
-    return dict(action.choices)
+    """Every command and sub-command, by what is typed."""
+    return dict(_below(build_parser(), ""))
+
+
+def _below(parser: argparse.ArgumentParser, prefix: str) -> Iterator[tuple[str, argparse.ArgumentParser]]:
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            for name, command in action.choices.items():
+                yield f"{prefix}{name}", command
+                yield from _below(command, f"{prefix}{name} ")
 
 
 def _name(action: argparse.Action) -> str:
@@ -60,7 +75,8 @@ def test_commands_and_flags_are_the_frozen_ones() -> None:
         for name, parser in subparsers().items()
     }
     assert found == SURFACE
-    assert list(COMMANDS) == list(SURFACE)
+    assert list(COMMANDS) == [name for name in SURFACE if " " not in name]
+    assert [f"search {name}" for name in SEARCH_COMMANDS] == [name for name in SURFACE if " " in name]
 
 
 def test_every_flag_has_help() -> None:
@@ -83,3 +99,15 @@ def test_any_other_flag_of_train_is_a_key_of_the_configuration(
     arguments: list[str], own: list[str], overrides: list[str]
 ) -> None:
     assert split_overrides(arguments) == (own, overrides)
+
+
+def test_search_needs_a_sub_command_and_knows_the_atlases(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        build_parser().parse_args(["search"])
+    assert "COMMAND" in capsys.readouterr().err
+    for name in ATLASES:
+        options = build_parser().parse_args(["search", "build", name])
+        assert (options.target, options.atlas, options.seed) == ("sojourn.cli.search:search_build", name, 0)
+    with pytest.raises(SystemExit):
+        build_parser().parse_args(["search", "query", "atlas", "france", "--k", "21"])
+    assert "expected 1 to 20" in capsys.readouterr().err

@@ -158,14 +158,20 @@ def _names() -> str:
 
 def commands_page() -> str:
     """docs/commands.md."""
-    (action,) = (a for a in build_parser()._actions if isinstance(a, argparse._SubParsersAction))
-    pages = [COMMANDS_INTRODUCTION]
-    for name, parser in action.choices.items():
-        rows = [_flag(a) for a in parser._actions if a.dest != "help"]
+    return "\n".join([COMMANDS_INTRODUCTION, *_command_sections(build_parser(), "sojourn")])
+
+
+def _command_sections(parser: argparse.ArgumentParser, prefix: str) -> Iterator[str]:
+    """A section for every command of `parser`, each followed by those of its sub-commands."""
+    (action,) = (a for a in parser._actions if isinstance(a, argparse._SubParsersAction))
+    for name, command in action.choices.items():
+        has_commands = any(isinstance(a, argparse._SubParsersAction) for a in command._actions)
+        rows = [] if has_commands else [_flag(a) for a in command._actions if a.dest != "help"]
         table = ["| argument | meaning |", "|---|---|", *rows, ""] if rows else []
-        epilog = [_cell(parser.epilog), ""] if parser.epilog else []
-        pages.append("\n".join([f"## `sojourn {name}`", "", parser.description or "", "", *table, *epilog]))
-    return "\n".join(pages)
+        epilog = [_cell(command.epilog), ""] if command.epilog else []
+        yield "\n".join([f"## `{prefix} {name}`", "", command.description or "", "", *table, *epilog])
+        if has_commands:
+            yield from _command_sections(command, f"{prefix} {name}")
 
 
 def _flag(action: argparse.Action) -> str:

@@ -180,6 +180,9 @@ ALLOWED = {
     ("service/agentgym.py", "item_id"),
     ("service/agentgym_app.py", "response"),  # of HTTP
     ("service/agentgym_app.py", "responses"),
+    ("envs/search/retrieve/documents.py", "score"),  # Search-R1's own
+    ("envs/search/retrieve/opensearch.py", "responses"),  # OpenSearch's own
+    ("service/retrieve_app.py", "responses"),  # FastAPI's name
 }
 
 

@@ -44,7 +44,7 @@ def test_a_token_that_was_not_allowed_is_an_error():
         trie.allowed((1, 3))
 
 
-@pytest.mark.parametrize("name", ["bare", "function_call"])
+@pytest.mark.parametrize("name", ["bare", "reply", "function_call"])
 def test_every_command_and_nothing_else_can_be_written(name):
     form = FORMATS[name]
     commands = ["go north", "go", "go north east", "look", "look"]
@@ -74,7 +74,7 @@ def test_a_command_is_tokenised_once():
 
 
 def test_free_thoughts_cannot_be_confined():
-    with pytest.raises(ConfigError, match=r"needs action_format='bare' or 'function_call' \(got 'react'\)"):
+    with pytest.raises(ConfigError, match=r"needs action_format='bare', 'reply' or 'function_call' \(got 'react'\)"):
         CommandConstraints(FORMATS["react"], encode, STOP)
 
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from sojourn.errors import ConfigError
 from sojourn.policy.formats import FORMATS, action_format, visible
 
-REACT, BARE, CALL = FORMATS["react"], FORMATS["bare"], FORMATS["function_call"]
+REACT, BARE, REPLY, CALL = (FORMATS[name] for name in ("react", "bare", "reply", "function_call"))
 any_text = st.text(st.characters(exclude_categories=["Cs"]), min_size=1).map(str.strip).filter(bool)
 # what the two plain formats can carry: one line that does not look like the format itself
 one_line = any_text.filter(lambda c: "\n" not in c and "Action:" not in c and visible(c) == c)
@@ -90,6 +90,17 @@ def test_react_says_what_is_wrong(text, error):
 def test_bare_says_what_is_wrong(text, error):
     assert BARE.parse(text).error == error
     assert BARE.parse(" go north\n").action == "go north"
+
+
+@given(any_text.filter(lambda c: visible(c) == c))
+def test_a_reply_is_read_whole(command):
+    assert REPLY.parse(f"<think>\nwhy\n</think>\n\n{REPLY.render(command)}\n").action == command
+
+
+def test_a_reply_keeps_its_lines_and_tags_and_must_hold_something():
+    text = "I look it up.\n<search>capital of Mali</search>"
+    assert REPLY.parse(text).action == text
+    assert REPLY.parse(" \n").error == "The action is empty."
 
 
 @pytest.mark.parametrize(

@@ -10,18 +10,26 @@ from sojourn.envs.catalog import SHIPPED, load_scenario
 from sojourn.envs.protocol import Panel, Scenario
 from sojourn.errors import MissingDependencyError
 
+_UNBUILT = "  its corpus is made at first use, in some minutes; sojourn search build atlas makes it now"
+
 
 def envs(options: argparse.Namespace) -> int:
     """Print one block per shipped environment; a missing extra is said with its command."""
     for name in SHIPPED:
         try:
-            lines = list(_block(load_scenario(name)))
+            lines = [_UNBUILT] if name == "search" and not _has_atlas() else list(_block(load_scenario(name)))
         except MissingDependencyError as error:
             lines = [f"  {error}"]
         print(name, *lines, "", sep="\n")
     print('Any other: env.name = "module:Factory" in a configuration, or sojourn play --env module:Factory;')
     print(f"http://HOST:PORT of a sojourn serve; foreign services: {', '.join(FOREIGN)}.")
     return 0
+
+
+def _has_atlas() -> bool:
+    from sojourn.envs.search.sources import is_at_hand  # pydantic and more, for one name of all
+
+    return is_at_hand("atlas")
 
 
 def _block(scenario: Scenario) -> Iterator[str]:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import sojourn
+from sojourn.cli.search_flags import add_search
 
 COMMANDS = {
     "train": "train a policy as a configuration says",
@@ -22,6 +23,7 @@ COMMANDS = {
     "envs": "list the environments",
     "check-env": "check an environment against the contract",
     "serve": "serve environments over HTTP",
+    "search": "index a corpus, look at what a query finds, or serve a retriever",
     "web": "browse the sites of web navigation by hand",
     "doctor": "check this machine and say how to repair what is missing",
 }
@@ -40,6 +42,7 @@ _TARGETS = {
     "web": "sojourn.cli.web:web",
     "doctor": "sojourn.cli.doctor:doctor",
 }
+"""What runs a command; the sub-commands of ``search`` bring their own."""
 _TRAIN_SWITCHES = ("--resume", "--help", "-h")
 AGENTS = ("policy", "random", "oracle")
 
@@ -58,7 +61,7 @@ def build_parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
     for name, text in COMMANDS.items():
         command = commands.add_parser(name, help=text, description=f"{text[0].upper()}{text[1:]}.", allow_abbrev=False)
-        command.set_defaults(target=_TARGETS[name])
+        command.set_defaults(target=_TARGETS.get(name))
         _FLAGS[name](command)
     return parser
 
@@ -236,6 +239,7 @@ _FLAGS: dict[str, Callable[[argparse.ArgumentParser], None]] = {
     "envs": _none,
     "check-env": _check_env,
     "serve": _serve,
+    "search": add_search,
     "web": _web,
     "doctor": _none,
 }

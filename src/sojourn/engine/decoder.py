@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping, Sequence
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache as cached
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -64,12 +67,22 @@ def _step(model: PreTrainedModel, cache: SlotCache, plan: StepPlan, num_slots: i
     logits: Tensor = model(
         input_ids=plan.ids_T[None],
         position_ids=plan.position_T[None],
-        past_key_values=cache,
         use_cache=True,
         logits_to_keep=plan.last_T,
         slot_plan=plan,
+        **{_cache_argument(model): cache},
     ).logits
     return logits[0]
+
+
+def _cache_argument(model: PreTrainedModel) -> str:
+    """What a model calls its cache: transformers renamed it in 5.24, and a model's own code may not have followed."""
+    return _argument_of(type(model).forward)
+
+
+@cached
+def _argument_of(forward: Callable[..., Any]) -> str:
+    return "cache" if "cache" in inspect.signature(forward).parameters else "past_key_values"
 
 
 @torch.inference_mode()

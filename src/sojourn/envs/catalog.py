@@ -17,6 +17,7 @@ SHIPPED: Mapping[str, str] = {
     "textcraft-procedural": "sojourn.envs.textcraft:ProceduralTextCraft",
     "babyai": "sojourn.envs.babyai:BabyAI",
     "sciworld": "sojourn.envs.sciworld:SciWorld",
+    "search": "sojourn.envs.search:Search",
 }
 """name -> ``module:Factory``; the factory takes the configuration's ``[env.options]`` as keywords."""
 

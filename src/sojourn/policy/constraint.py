@@ -60,8 +60,8 @@ class CommandConstraints:
         """`encode` gives the ids of a text as the model would write it; `stop_id` ends every completion."""
         if not action_format.confines_whole_text:
             raise ConfigError(
-                f"constraint='admissible' needs action_format='bare' or 'function_call' (got {action_format.name!r}): "
-                "a free thought before the action cannot be confined to a list"
+                f"constraint='admissible' needs action_format='bare', 'reply' or 'function_call' (got "
+                f"{action_format.name!r}): a free thought before the action cannot be confined to a list"
             )
 
         def ids(command: str) -> tuple[int, ...]:

@@ -122,6 +122,23 @@ class Bare:
         return command
 
 
+class Reply:
+    """The whole visible reply, on as many lines as it takes: for environments that read tags or calls out of it."""
+
+    name = "reply"
+    expected = "Expected a reply that is not empty; the environment reads the action out of it."
+    confines_whole_text = True
+
+    def instructions(self, example_command: str) -> str:
+        return f"End your reply with exactly one action, for example:\n{example_command}"
+
+    def parse(self, text: str) -> Parsed:
+        return _checked(visible(text))
+
+    def render(self, command: str) -> str:
+        return command
+
+
 class FunctionCall:
     """A JSON call of the one function ``act(command)``, in ``<tool_call>`` tags or plain, in any surrounding text."""
 
@@ -178,7 +195,7 @@ def _command_of(call: Mapping[str, Any]) -> Parsed:
     return _checked(command)
 
 
-FORMATS: Mapping[str, ActionFormat] = MappingProxyType({f.name: f for f in (React(), Bare(), FunctionCall())})
+FORMATS: Mapping[str, ActionFormat] = MappingProxyType({f.name: f for f in (React(), Bare(), Reply(), FunctionCall())})
 """Every action format by name."""
 
 

@@ -1,1 +1,5 @@
-"""Deep search: answer questions by searching a corpus for as many turns as it takes."""
+"""Deep search: questions that take several searches of a corpus, each for what the one before it found."""
+
+from sojourn.envs.search.scenario import Search
+
+__all__ = ["Search"]

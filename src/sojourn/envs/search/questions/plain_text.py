@@ -1,0 +1,34 @@
+"""How texts are compared when questions are made and checked, and choices that are the same on every machine."""
+
+from __future__ import annotations
+
+import hashlib
+from functools import lru_cache
+
+from sojourn.envs.search.retrieve.words import words
+
+
+@lru_cache(maxsize=20_000)
+def folded(text: str) -> str:
+    """The words of `text` between single blanks, with a blank at both ends; one blank if there is no word.
+
+    Laxer than any rule by which answers are marked (no case, accents or punctuation), so that what is not found under
+    it is found under none of them.
+    """
+    return f" {' '.join(words(text))} " if text else " "
+
+
+def mentions(text: str, phrase: str) -> bool:
+    """Whether the words of `phrase` stand in `text` one after another; never for a phrase without a word."""
+    looked_for = folded(phrase)
+    return bool(looked_for.strip()) and looked_for in folded(text)
+
+
+def draw(*key: object) -> int:
+    """A number below 2**256 that depends on `key` alone: what chance is here, on every machine and in every process."""
+    return int.from_bytes(hashlib.sha256("\x1f".join(map(str, key)).encode()).digest(), "big")
+
+
+def digest(*key: object) -> str:
+    """Sixteen hexadecimal digits of what `draw` gives."""
+    return f"{draw(*key):064x}"[:16]
