@@ -40,7 +40,7 @@ from sojourn.envs.web.webapps.seed.template import templates
 from sojourn.envs.web.webapps.tasks.all_tasks import all_tasks
 from sojourn.envs.web.webapps.tasks.task import AppTask, Look
 from sojourn.envs.web.webapps.world import AppsWorld
-from sojourn.errors import ConfigError
+from sojourn.errors import ConfigError, MissingDependencyError
 from sojourn.types import Task
 
 pytestmark = [
@@ -307,3 +307,34 @@ def test_a_world_is_restored_in_milliseconds() -> None:
     assert (time.process_time() - begun) / 50 < 0.02
     for world in worlds:
         world.close()
+
+
+# -------------------------------------------------------------------------------------------------------- chromium
+
+
+IN_CHROMIUM = ("shop-price-KCO02034", "shop-add-69", "shop-buy", "forum-reply-18", "tracker-wiki-edit")
+"""Tasks whose scripts happen to hold on pages with styles, too."""
+
+
+@pytest.mark.skipif(find_spec("playwright") is None, reason="needs playwright and a Chromium")
+def test_the_applications_work_in_a_real_browser() -> None:
+    from sojourn.envs.web.browser.chromium import close_chromium
+
+    async def solved(name: str) -> float:
+        env = in_chromium.make()
+        try:
+            await env.reset(next(task for task in in_chromium.tasks("test") if task.task_id == name))
+            for action in all_tasks()[name].solve(Look(lambda: env.observation.tree)):
+                result = await env.step(action)
+            return result.reward
+        finally:
+            await env.close()
+
+    in_chromium = WebApps(browser="chromium")
+    assert in_chromium.env_id == "webapps-v1+browser=chromium"
+    try:
+        assert {name: asyncio.run(solved(name)) for name in IN_CHROMIUM} == dict.fromkeys(IN_CHROMIUM, 1.0)
+    except MissingDependencyError as error:
+        pytest.skip(str(error))
+    finally:
+        close_chromium()

@@ -7,6 +7,7 @@ Needs the environment of webarena-verified (see `SOJOURN_WEBARENA_PYTHON`) and, 
 from __future__ import annotations
 
 import asyncio
+import gc
 import sys
 import time
 from collections.abc import Iterator, Mapping
@@ -150,6 +151,18 @@ def test_a_worker_that_is_gone_fails_the_call() -> None:
     worker.close()
     with pytest.raises(EnvError, match=r"gone|ended"):
         worker.evaluate(0, final_answer("x", kind="RETRIEVE", item="string"), [HOME])
+
+
+def test_a_worker_that_is_forgotten_ends() -> None:
+    try:
+        worker = Verified(interpreter())
+    except MissingDependencyError as error:
+        pytest.skip(str(error))
+    process = worker._process
+    assert process.poll() is None
+    del worker
+    gc.collect()
+    assert process.poll() == 0
 
 
 def test_an_interpreter_without_the_package_is_named(tmp_path: Path) -> None:

@@ -38,7 +38,7 @@ class RightAnswer:
         if self.kind is AnswerKind.MONEY:
             text = re.sub(r"usd|us\$|\$|dollars?", "", text, flags=re.IGNORECASE)
         is_bare = _NUMBER.sub("", text).strip(" .") == "" if self.kind is AnswerKind.MONEY else True
-        return is_bare and len(numbers) == 1 and _amount(numbers[0]) == _amount(self.value)
+        return is_bare and len(numbers) == 1 and abs(_amount(numbers[0]) - _amount(self.value)) < 0.005
 
 
 def _words(text: str) -> list[str]:
@@ -46,7 +46,7 @@ def _words(text: str) -> list[str]:
 
 
 def _amount(text: str) -> float:
-    return round(float(text.replace(",", "")), 2)
+    return float(text.replace(",", ""))
 
 
 def text(value: object) -> RightAnswer:

@@ -65,6 +65,7 @@ class WebApps:
             if name not in CATEGORIES:
                 raise unknown_name("category", name, CATEGORIES)
         check_limits(max_steps=max_steps, max_lines=max_lines, max_commands=max_commands)
+        self._browser = browser
         self._categories = frozenset(categories or CATEGORIES)
         self._make_browser = browser_maker(browser, frozenset(HOSTS.values()), max_lines)
         self._max_steps, self._max_commands = max_steps, max_commands
@@ -110,14 +111,15 @@ class WebApps:
         found = all_tasks().get(task.task_id)
         if task.env_id != self._env_id or found is None:
             raise DataError(f"expected a task of {self._env_id}, got {task.task_id!r} of {task.env_id!r}")
-        return AppsEpisode(found)
+        return AppsEpisode(found, has_script=self._browser == "text")
 
 
 class AppsEpisode:
     """One task in a world of its own."""
 
-    def __init__(self, task: AppTask) -> None:
+    def __init__(self, task: AppTask, *, has_script: bool) -> None:
         self._task = task
+        self._has_script = has_script
         self._world = AppsWorld.restore(templates())
         self.start_url = task.start
         self.cookies: Mapping[str, str] = AppsWorld.cookies(task.shop_user)
@@ -150,8 +152,10 @@ class AppsEpisode:
         """What the goal quotes, and its numbers."""
         return quoted(self.goal)
 
-    def plan(self, seen: Callable[[], Observation]) -> Iterator[str]:
-        """The task's script."""
+    def plan(self, seen: Callable[[], Observation]) -> Iterator[str] | None:
+        """The task's script. There is none for Chromium, where style sheets hide menus and write names otherwise."""
+        if not self._has_script:
+            return None
         return self._task.solve(Look(lambda: seen().tree))
 
     def close(self) -> None:

@@ -93,11 +93,20 @@ class TracApp:
             main.send_internal_error(self.env, request, sys.exc_info())
         finally:
             translation.deactivate()
-        return [*written, *(request._response or ())]
+        return [*written, *_read(request._response)]
 
     def prepare(self) -> None:
         """Forget what the thread holds of the request before, which may have been another episode's."""
         module("trac.cache").CacheManager(self.env).reset_metadata()
+
+
+def _read(file: Any) -> Iterator[bytes]:
+    """What Trac left for a server to send: a file, if anything."""
+    if file is not None:
+        try:
+            yield from file
+        finally:
+            file.close()
 
 
 @cache

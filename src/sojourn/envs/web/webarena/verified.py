@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import threading
+import weakref
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -62,6 +63,7 @@ class Verified:
             encoding="utf-8",
             start_new_session=True,  # Ctrl-C is for the run, which closes it
         )
+        self._ending = weakref.finalize(self, _end, self._process)
         try:
             with self._lock:
                 answer = self._exchange(dict(addresses))
@@ -89,16 +91,8 @@ class Verified:
         return Verdict(reward=float(result["reward"]), parts=parts)
 
     def close(self) -> None:
-        """End the process; may be called twice."""
-        for pipe in (self._process.stdin, self._process.stdout):
-            if pipe is not None and not pipe.closed:
-                with contextlib.suppress(BrokenPipeError):  # it has ended with a call unread
-                    pipe.close()
-        try:
-            self._process.wait(timeout=5)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
+        """End the process; may be called twice, and happens by itself with the last reference."""
+        self._ending()
 
     def _call(self, name: str, **arguments: Any) -> Any:
         with self._lock:
@@ -124,3 +118,15 @@ class Verified:
         if "error" in answer:
             raise EnvError(f"the WebArena worker: {answer['error']}")
         return answer["result"]
+
+
+def _end(process: subprocess.Popen[str]) -> None:
+    for pipe in (process.stdin, process.stdout):
+        if pipe is not None:
+            with contextlib.suppress(BrokenPipeError):  # it has ended with a call unread
+                pipe.close()
+    try:
+        process.wait(timeout=5)  # it ends with its input
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()

@@ -87,6 +87,7 @@ class ProductCategoryView(_ProductList):
         return super().candidates().filter(categories__in=self.category.get_descendants_and_self()).distinct()
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        """What the template shows, with the category."""
         return super().get_context_data(**kwargs) | {"category": self.category}
 
 
@@ -106,6 +107,7 @@ class FacetedSearchView(_ProductList):
         return products if words else products.none()
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        """What the template shows, with what was asked for."""
         context = super().get_context_data(**kwargs)
         # this page takes its sorting from the search form
         return context | {"query": self.request.GET.get("q", ""), "search_form": _with_query(context["form"], self)}
