@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from html.parser import HTMLParser
 from typing import Any
-from urllib.parse import urlencode, urljoin, urlsplit
+from urllib.parse import unquote_to_bytes, urlencode, urljoin, urlsplit
 
 from sojourn.envs.web.sites.world import World
 
@@ -129,7 +129,7 @@ class Client:
         parts = urlsplit(urljoin(self.origin + "/", url))
         found: dict[str, Any] = {
             "REQUEST_METHOD": method,
-            "PATH_INFO": parts.path,
+            "PATH_INFO": unquote_to_bytes(parts.path).decode("latin-1"),  # as PEP 3333 has it
             "QUERY_STRING": parts.query,
             "HTTP_HOST": parts.netloc,
             "HTTP_COOKIE": "; ".join(f"{name}={value}" for name, value in self.cookies.items()),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from http.cookies import CookieError, SimpleCookie
 from types import MappingProxyType
 from typing import Any, Protocol
 from urllib.parse import parse_qsl
@@ -210,11 +209,9 @@ def read_cents(text: str) -> int | None:
 
 
 def read_cookies(header: str) -> dict[str, str]:
-    """Cookies of a ``Cookie`` header; an unreadable header counts as none."""
-    try:
-        return {name: morsel.value for name, morsel in SimpleCookie(header).items()}
-    except CookieError:
-        return {}
+    """Cookies of a ``Cookie`` header: what browsers send back, without quotes; a part that is no pair is left out."""
+    pairs = (part.partition("=") for part in header.split(";"))
+    return {name.strip(): value.strip() for name, equals, value in pairs if equals}
 
 
 class Readable(Protocol):

@@ -157,6 +157,7 @@ def make_template(seed: int) -> bytes:
     db = sqlite3.connect(":memory:", isolation_level=None)
     db.row_factory = sqlite3.Row
     try:
+        db.execute("PRAGMA page_size = 2048")  # of many small tables: a tenth less than pages of 4096 bytes
         db.execute("PRAGMA foreign_keys = ON")
         db.executescript(session.SCHEMA)
         for site in SITES:

@@ -8,8 +8,9 @@ from datetime import date
 from typing import Any
 
 from sojourn.envs.web.sites.framework import BadRequest, Context, Reply
+from sojourn.envs.web.sites.lists import like, page_of
 from sojourn.envs.web.sites.render import day, moment, money
-from sojourn.envs.web.sites.shop.queries import like, page_of, where
+from sojourn.envs.web.sites.shop.queries import where
 
 PER_PAGE = 20
 FORMATS: Mapping[str, Callable[[Any], str]] = {
@@ -114,7 +115,8 @@ def grid_page(ctx: Context, grid: Grid) -> Reply:
         f" ORDER BY {sort} {direction}, key_ LIMIT ? OFFSET ?",
         (*values, PER_PAGE, paging.offset),
     ).fetchall()
-    shown = [(row["key_"], [FORMATS[column.kind](row[column.key]) for column in grid.columns]) for row in rows]
+    formats = [FORMATS[column.kind] for column in grid.columns]
+    shown = [(row[0], [show(value) for show, value in zip(formats, row[1:], strict=True)]) for row in rows]
     return ctx.render("grid.html", grid=grid, rows=shown, paging=paging, sort=sort, direction=direction)
 
 

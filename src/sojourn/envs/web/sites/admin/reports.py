@@ -6,7 +6,7 @@ from typing import Any
 
 from sojourn.envs.web.sites.admin.grid import Column, Filter, Grid, grid_page, read_day
 from sojourn.envs.web.sites.framework import Context, Reply, Routes
-from sojourn.envs.web.sites.shop.queries import page_of
+from sojourn.envs.web.sites.lists import page_of
 
 routes = Routes()
 PER_PAGE = 31

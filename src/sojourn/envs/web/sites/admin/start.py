@@ -53,9 +53,10 @@ def dashboard(ctx: Context) -> Reply:
         " FROM shop_order o JOIN shop_customer c ON c.id = o.customer_id ORDER BY o.id DESC LIMIT 5"
     ).fetchall()
     best = ctx.db.execute(
-        "SELECT p.id, p.name, p.price_cents, sum(l.quantity) AS quantity FROM shop_order_line l"
-        " JOIN shop_order o ON o.id = l.order_id AND o.status != 'canceled' JOIN shop_product p ON p.id = l.product_id"
-        " GROUP BY p.id ORDER BY quantity DESC, p.id LIMIT 5"
+        "SELECT p.id, p.name, p.price_cents, sold.quantity FROM (SELECT l.product_id, sum(l.quantity) AS quantity"
+        " FROM shop_order_line l WHERE l.order_id NOT IN (SELECT id FROM shop_order WHERE status = 'canceled')"
+        " GROUP BY l.product_id ORDER BY quantity DESC, l.product_id LIMIT 5) sold"
+        " JOIN shop_product p ON p.id = sold.product_id ORDER BY sold.quantity DESC, p.id"
     ).fetchall()
     terms = ctx.db.execute("SELECT * FROM shop_search_term ORDER BY uses DESC, id LIMIT 5").fetchall()
     pending = ctx.db.execute("SELECT count(*) FROM shop_review WHERE status = 'pending'").fetchone()[0]

@@ -19,8 +19,8 @@ from sojourn.envs.web.sites.code.queries import (
     project_of,
 )
 from sojourn.envs.web.sites.code.rights import is_at_least
-from sojourn.envs.web.sites.data.lists import like, page_of
 from sojourn.envs.web.sites.framework import Context, Entry, Forbidden, NotFound, Reply, Routes
+from sojourn.envs.web.sites.lists import like, page_of
 
 routes = Routes()
 PER_PAGE = 20

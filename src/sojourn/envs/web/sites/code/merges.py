@@ -18,8 +18,8 @@ from sojourn.envs.web.sites.code.queries import (
 )
 from sojourn.envs.web.sites.code.repository import commit
 from sojourn.envs.web.sites.code.rights import is_at_least, require
-from sojourn.envs.web.sites.data.lists import like, page_of
 from sojourn.envs.web.sites.framework import BadRequest, Context, Entry, Forbidden, NotFound, Reply, Routes
+from sojourn.envs.web.sites.lists import like, page_of
 
 routes = Routes()
 PER_PAGE = 20

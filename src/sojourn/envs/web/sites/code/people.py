@@ -5,8 +5,8 @@ from __future__ import annotations
 import sqlite3
 
 from sojourn.envs.web.sites.code.queries import PROJECT_COLUMNS, VISIBLE, me_of
-from sojourn.envs.web.sites.data.lists import like, page_of
 from sojourn.envs.web.sites.framework import Context, Entry, NotFound, Reply, Routes, local_path
+from sojourn.envs.web.sites.lists import like, page_of
 from sojourn.envs.web.sites.session import check_password
 
 routes = Routes()

@@ -16,8 +16,8 @@ from sojourn.envs.web.sites.code.queries import (
 )
 from sojourn.envs.web.sites.code.repository import directory, fork_content
 from sojourn.envs.web.sites.code.rights import ROLES, require
-from sojourn.envs.web.sites.data.lists import like, page_of
 from sojourn.envs.web.sites.framework import Context, Entry, NotFound, Reply, Routes
+from sojourn.envs.web.sites.lists import like, page_of
 
 routes = Routes()
 PER_PAGE = 15

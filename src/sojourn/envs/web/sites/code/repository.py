@@ -9,8 +9,8 @@ from collections import Counter
 
 from sojourn.envs.web.sites.code.queries import branches_of, path_of, project_of
 from sojourn.envs.web.sites.code.rights import require
-from sojourn.envs.web.sites.data.lists import page_of
 from sojourn.envs.web.sites.framework import Context, Entry, Forbidden, NotFound, Reply, Routes
+from sojourn.envs.web.sites.lists import page_of
 
 routes = Routes()
 PER_PAGE = 20

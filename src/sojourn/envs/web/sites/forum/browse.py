@@ -6,7 +6,6 @@ import sqlite3
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from sojourn.envs.web.sites.data.lists import like, page_of
 from sojourn.envs.web.sites.forum.queries import (
     COLUMNS,
     COMMENT_POINTS,
@@ -21,6 +20,7 @@ from sojourn.envs.web.sites.forum.queries import (
     user_of,
 )
 from sojourn.envs.web.sites.framework import Context, Entry, NotFound, Reply, Routes
+from sojourn.envs.web.sites.lists import like, page_of
 
 routes = Routes()
 MAX_DEPTH = 12

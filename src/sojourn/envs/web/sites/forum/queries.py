@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sojourn.envs.web.sites.data.dates import DAY_S, seconds_ago
-from sojourn.envs.web.sites.data.lists import page_of
 from sojourn.envs.web.sites.framework import Context, NotFound, Reply
+from sojourn.envs.web.sites.lists import page_of
 
 PER_PAGE = 20
 POINTS = "s.ups - s.downs + coalesce((SELECT sum(v.value) FROM forum_vote v WHERE v.submission_id = s.id), 0)"
@@ -61,11 +61,9 @@ def listing(ctx: Context, template: str, wanted: Filter, sort: str, **values: An
     if SPANS[span]:
         wanted.add("s.created >= :since", since=seconds_ago(SPANS[span] * DAY_S))
     where = f"{SOURCE} WHERE {' AND '.join(wanted.clauses)}"
-    paging = page_of(ctx, ctx.db.execute(f"SELECT count(*) {where}", wanted.values).fetchone()[0], PER_PAGE)
-    found = ctx.db.execute(
-        f"SELECT s.id {where} ORDER BY {SORTS[sort]} LIMIT {PER_PAGE} OFFSET {paging.offset}", wanted.values
-    )
-    ids = [row["id"] for row in found]  # what is shown is counted for these only
+    found = ctx.db.execute(f"SELECT s.id {where} ORDER BY {SORTS[sort]}", wanted.values).fetchall()
+    paging = page_of(ctx, len(found), PER_PAGE)
+    ids = [row["id"] for row in found[paging.offset : paging.offset + PER_PAGE]]  # the rest is asked of these only
     rows = ctx.db.execute(f"SELECT {COLUMNS} {SOURCE} WHERE s.id IN ({','.join('?' * len(ids))})", ids).fetchall()
     rows.sort(key=lambda row: ids.index(row["id"]))
     return ctx.render(

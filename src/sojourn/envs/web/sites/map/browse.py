@@ -6,16 +6,24 @@ import math
 import sqlite3
 
 from sojourn.envs.web.sites.data.land import CUISINES, KINDS
-from sojourn.envs.web.sites.data.lists import page_of
 from sojourn.envs.web.sites.framework import Context, Entry, NotFound, Reply, Routes
-from sojourn.envs.web.sites.map.queries import FROM_PLACE, PLACE_COLUMNS, found_spots, lists, matches, place_by_id
+from sojourn.envs.web.sites.lists import page_of
+from sojourn.envs.web.sites.map.queries import (
+    FROM_PLACE,
+    PLACE_COLUMNS,
+    TENTHS,
+    found_spots,
+    lists,
+    matches,
+    place_by_id,
+)
 from sojourn.envs.web.sites.map.routes import MODES, Spot, coordinates, distance_text, duration_text, way
 
 routes = Routes()
 PER_PAGE = 15
 CATEGORIES = tuple(kind.category for kind in KINDS)
 RADII = (("500", "500 m"), ("1000", "1 km"), ("2000", "2 km"), ("5000", "5 km"), ("20000", "20 km"))
-SORTS = {"name": "p.name", "rating": "tenths IS NULL, tenths DESC, p.name"}
+SORTS = {"name": "p.name", "rating": f"{TENTHS} DESC NULLS LAST, p.name"}
 
 
 @routes.get("/")
@@ -42,18 +50,18 @@ def search(ctx: Context) -> Reply:
         clauses.append("p.cuisine = ?")
         values.append(cuisine)
     where = f"WHERE {' AND '.join(clauses)}" if clauses else ""
-    total = ctx.db.execute(f"SELECT count(*) {FROM_PLACE} {where}", values).fetchone()[0]
-    paging = page_of(ctx, total, PER_PAGE)
     sort = ctx.query.choice("sort", tuple(SORTS), "name")
+    found = ctx.db.execute(f"SELECT p.id {FROM_PLACE} {where} ORDER BY {SORTS[sort]}", values).fetchall()
+    paging = page_of(ctx, len(found), PER_PAGE)
+    shown = [row["id"] for row in found[paging.offset : paging.offset + PER_PAGE]]
     places = ctx.db.execute(
-        f"SELECT {PLACE_COLUMNS} {FROM_PLACE} {where} ORDER BY {SORTS[sort]} LIMIT ? OFFSET ?",
-        (*values, PER_PAGE, paging.offset),
+        f"SELECT {PLACE_COLUMNS} {FROM_PLACE} WHERE p.id IN ({', '.join('?' * len(shown))})", shown
     ).fetchall()
     towns = ctx.db.execute("SELECT name FROM map_city ORDER BY name").fetchall()
     return ctx.render(
         "search.html",
         text=text,
-        places=places,
+        places=sorted(places, key=lambda row: shown.index(row["id"])),
         paging=paging,
         sort=sort,
         categories=CATEGORIES,

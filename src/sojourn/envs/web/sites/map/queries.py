@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import sqlite3
 
-from sojourn.envs.web.sites.data.lists import word_clauses
 from sojourn.envs.web.sites.framework import NotFound
+from sojourn.envs.web.sites.lists import word_clauses
 from sojourn.envs.web.sites.map.routes import Spot, city_spot, place_spot
 
-PLACE_COLUMNS = """
+TENTHS = "(SELECT (20 * sum(r.stars) + count(*)) / (2 * count(*)) FROM map_review r WHERE r.place_id = p.id)"
+"""Mean of a place's reviews in tenths of a star; NULL without any."""
+PLACE_COLUMNS = f"""
     p.id, p.name, p.category, p.street, p.house, c.name AS city, c.postcode, p.cuisine, p.stars, p.wheelchair,
     (SELECT count(*) FROM map_review r WHERE r.place_id = p.id) AS num_reviews,
-    (SELECT (20 * sum(r.stars) + count(*)) / (2 * count(*)) FROM map_review r WHERE r.place_id = p.id) AS tenths
+    {TENTHS} AS tenths
 """
-"""Columns of a place in a list; `tenths` is the mean of its reviews in tenths of a star, NULL without any."""
+"""Columns of a place in a list."""
 FROM_PLACE = "FROM map_place p JOIN map_city c ON c.id = p.city_id"
 ALL_WORDS = (
     "(p.name || ' ' || p.category || ' ' || coalesce(p.cuisine, '') || ' '"

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from sojourn.envs.web.sites.data.lists import page_of
 from sojourn.envs.web.sites.framework import Context, Entry, NotFound, Reply, Routes
+from sojourn.envs.web.sites.lists import page_of
 from sojourn.envs.web.sites.map.browse import place_page
 from sojourn.envs.web.sites.map.queries import FROM_PLACE, PLACE_COLUMNS, list_by_id, lists, place_by_id
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import sqlite3
 
 from sojourn.envs.web.sites.framework import Context, Entry, NotFound, Reply, Routes, local_path
+from sojourn.envs.web.sites.lists import page_of
 from sojourn.envs.web.sites.session import Accounts, check_password, password_hash
 from sojourn.envs.web.sites.shop.cart import is_added, take_over
-from sojourn.envs.web.sites.shop.queries import page_of
 
 routes = Routes()
 ACCOUNTS = Accounts(table="shop_customer", login="email")

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sojourn.envs.web.sites.framework import Context, Entry, NotFound, Reply, Routes
+from sojourn.envs.web.sites.lists import page_of
 from sojourn.envs.web.sites.shop.queries import (
     PRODUCT_COLUMNS,
-    page_of,
     product_by_slug,
     search_clause,
     where,

@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Sequence
 
 from sojourn.envs.web.sites.framework import Context, NotFound
-from sojourn.envs.web.sites.render import Paging
+from sojourn.envs.web.sites.lists import like
 
 _APPROVED = "FROM shop_review r WHERE r.product_id = p.id AND r.status = 'approved'"
 PRODUCT_COLUMNS = (
@@ -50,20 +50,6 @@ def cart_count(ctx: Context) -> int:
         (key,),
     ).fetchone()
     return int(row[0])
-
-
-def page_of(ctx: Context, total: int, per_page: int) -> Paging:
-    """The part of a list of `total` rows that the query asks for; raises `NotFound` past its end."""
-    paging = Paging(page=ctx.query.integer("page", 1, low=1), per_page=per_page, total=total)
-    if paging.page > paging.num_pages:
-        raise NotFound(f"This list has {paging.num_pages} pages.")
-    return paging
-
-
-def like(word: str) -> str:
-    """Pattern for ``LIKE ... ESCAPE '\\'`` that finds `word` anywhere."""
-    escaped = word.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
-    return f"%{escaped}%"
 
 
 def search_clause(word: str) -> tuple[str, list[str]]:

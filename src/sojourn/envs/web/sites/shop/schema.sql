@@ -66,6 +66,7 @@ CREATE TABLE shop_review (
 );
 CREATE INDEX shop_review_product ON shop_review (product_id, status, stars);
 CREATE INDEX shop_review_status ON shop_review (status);
+CREATE INDEX shop_review_created ON shop_review (created_at);
 CREATE TABLE shop_coupon (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     code TEXT NOT NULL UNIQUE,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import sqlite3
 
-from sojourn.envs.web.sites.data.lists import like, page_of
 from sojourn.envs.web.sites.framework import Context, Entry, NotFound, Reply, Routes
+from sojourn.envs.web.sites.lists import like, page_of
 from sojourn.envs.web.sites.wiki.changes import line_changes
 from sojourn.envs.web.sites.wiki.markup import body_html, inline, parse, plain, title_path
 from sojourn.envs.web.sites.wiki.store import save
