@@ -117,6 +117,7 @@ def test_nothing_outside_the_episode_can_be_reached() -> None:
 
     def serve() -> tuple[Any, int]:
         listener = socket.create_server(("127.0.0.1", 0))
+        listener.settimeout(10.0)
 
         def wait() -> None:
             try:
@@ -164,6 +165,28 @@ def test_a_window_that_a_script_opens_is_a_tab() -> None:
     assert "Tab 1 (current): Two" in after
     assert "second" in after
     assert "Tab 0 (current)" in back
+
+
+def test_a_window_that_closes_itself_is_gone_and_the_episode_goes_on() -> None:
+    app = page_of("<a href=/two target=_blank>Open</a>", {"/two": "<button onclick='window.close()'>Done</button>"})
+    _, opened, after = play(app, ("click [{}]", "link", "Open"), ("click [{}]", "button", "Done"))
+    assert "Tab 1 (current)" in opened
+    assert "Tab 0 (current)" in after
+    assert after.endswith("The page closed its tab.")
+
+
+def test_checks_may_ask_the_page_and_take_its_picture() -> None:
+    async def run() -> tuple[object, bytes]:
+        browser = ChromiumBrowser(Toy(), HOSTS)
+        await browser.open(HOME, {})
+        found = await browser.evaluate("document.links.length"), await browser.screenshot()
+        await browser.close()
+        return found
+
+    count, picture = asyncio.run(run())
+    assert isinstance(count, int)
+    assert count > 10
+    assert picture.startswith(b"\x89PNG")
 
 
 def test_what_a_script_does_later_is_waited_for() -> None:

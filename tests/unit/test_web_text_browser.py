@@ -7,7 +7,7 @@ import threading
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from tests.websites import HOME, HOST, HOSTS, OTHER, Step, Toy, action_of, told
 
@@ -123,6 +123,8 @@ class OnePage:
 
 
 @settings(max_examples=40, deadline=None)
+@example("<textarea>\x01\ufffe")
+@example("<form><input value='&#1;'><input type=reset>")
 @given(st.lists(MARKUP, max_size=30).map("".join))
 def test_any_page_can_be_acted_on(html: str) -> None:
     async def run() -> None:
@@ -302,8 +304,8 @@ def test_what_cannot_be_done_is_refused_and_changes_nothing(action: str, said: s
     asyncio.run(run())
 
 
-def test_a_site_that_breaks_is_no_page() -> None:
-    with pytest.raises(RuntimeError, match="the site broke"):
+def test_a_site_that_breaks_fails_the_episode() -> None:
+    with pytest.raises(EnvError, match="a site failed: RuntimeError: the site broke"):
         play("goto [toy.example/fail]")
 
 

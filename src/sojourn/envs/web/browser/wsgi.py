@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote_to_bytes, urlsplit
 
+from sojourn.errors import EnvError
+
 WsgiApp = Callable[[dict[str, Any], Callable[..., object]], Iterable[bytes]]
 """The sites of an episode, told apart by the ``Host`` header."""
 
@@ -64,6 +66,15 @@ def call(app: WsgiApp, method: str, url: str, headers: Mapping[str, str], body: 
         key = name.upper().replace("-", "_")
         environ[key if key in ("CONTENT_TYPE", "CONTENT_LENGTH") else f"HTTP_{key}"] = value
     return _answer(app, environ)
+
+
+def site_failure(error: Exception) -> EnvError:
+    """What an application raised, as the failure of the episode."""
+    if isinstance(error, EnvError):
+        return error
+    failure = EnvError(f"a site failed: {type(error).__name__}: {error}")
+    failure.__cause__ = error
+    return failure
 
 
 def _answer(app: WsgiApp, environ: dict[str, Any]) -> Reply:

@@ -29,7 +29,7 @@ from sojourn.envs.web.browser.chromium.page import Page, PageGone
 from sojourn.envs.web.browser.chromium.server import EPISODE_HEADER, LoopbackServer, Served
 from sojourn.envs.web.browser.protocol import MAX_LINES, NO_PAGE_AFTER, NO_PAGE_BEFORE, Observation, error_message
 from sojourn.envs.web.browser.urls import BLANK, host_of, typed
-from sojourn.envs.web.browser.wsgi import WsgiApp
+from sojourn.envs.web.browser.wsgi import WsgiApp, site_failure
 from sojourn.envs.web.tree import Node, Tree, lay_out, page_error
 from sojourn.errors import EnvError
 
@@ -88,6 +88,15 @@ class ChromiumBrowser:
         """Do `action` and wait until the page has settled."""
         return await self._run(self._act(action))
 
+    async def evaluate(self, expression: str) -> Any:
+        """The value of a JavaScript expression on the page shown, for checks; agents have no such action."""
+        return await self._run(asyncio.wait_for(self._page.value(expression), self._deadline_s))
+
+    async def screenshot(self) -> bytes:
+        """The page shown, as a PNG of what is in the window."""
+        picture: bytes = await self._run(self._page.page.screenshot())
+        return picture
+
     async def close(self) -> None:
         """Close the context with all that it holds."""
         if self._host.is_usable:
@@ -115,11 +124,7 @@ class ChromiumBrowser:
     def _failure(self) -> EnvError | None:
         """What a site raised, as the failure of the episode."""
         failure = None if self._served is None else self._served.failure
-        if failure is None or isinstance(failure, EnvError):
-            return failure
-        error = EnvError(f"a site failed: {type(failure).__name__}: {failure}")
-        error.__cause__ = failure
-        return error
+        return None if failure is None else site_failure(failure)
 
     # ------------------------------------------------------------------------------------------------- opening, seeing
 
@@ -204,6 +209,7 @@ class ChromiumBrowser:
 
     async def _in_time(self, work: Coroutine[Any, Any, str | None]) -> str | None:
         """Do `work` and wait for what it sets off, popups too; a remark where a page does not come."""
+        page = self._page
         try:
             async with asyncio.timeout(self._deadline_s):
                 remark = await work
@@ -211,6 +217,13 @@ class ChromiumBrowser:
                     await self._page.settle()
                     await self._adopt_popups()
                 return remark
+        except PageGone:
+            if not page.is_closed or len(self._pages) == 1:
+                raise
+            self._pages.remove(page)
+            self._at = len(self._pages) - 1
+            await self._page.page.bring_to_front()
+            return "The page closed its tab."
         except TimeoutError:
             await asyncio.wait_for(self._page.stop(), self._deadline_s)
             return f"The page did not finish loading within {self._deadline_s:g} s."

@@ -55,7 +55,9 @@ class Page:
         """How many documents it has shown; another number means another page."""
         self.num_popups = 0
         self.remarks: list[str] = []
-        self.is_gone = False
+        self._gone: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.is_closed = False
+        """Whether it was closed, by a script of its own or by us, and did not crash."""
 
     @classmethod
     async def attach(cls, page: Any) -> Page:
@@ -93,7 +95,12 @@ class Page:
         self.page.on("download", lambda _: self._remark("The link leads to a file, which was not downloaded."))
         self.page.on("dialog", self._dialog)
         self.page.on("crash", lambda _: self._end())
-        self.page.on("close", lambda _: self._end())
+        self.page.on("close", lambda _: self._closed())
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether it has ended."""
+        return self._gone.done()
 
     # --------------------------------------------------------------------------------------------------------- events
 
@@ -156,16 +163,30 @@ class Page:
         task = asyncio.ensure_future(dialog.dismiss())
         task.add_done_callback(lambda done: done.cancelled() or done.exception())
 
+    def _closed(self) -> None:
+        self.is_closed = True
+        self._end()
+
     def _end(self) -> None:
-        self.is_gone = True
+        if not self._gone.done():
+            self._gone.set_result(None)
         self._changed.set()
 
     # ------------------------------------------------------------------------------------------------------- commands
 
     async def send(self, method: str, **arguments: Any) -> Any:
         """One command. Raises `PageGone`, or playwright's error where Chromium refuses it."""
+        sent = asyncio.ensure_future(self._session.send(method, arguments))
+        # a page that crashes answers no more, not even with an error
         try:
-            return await self._session.send(method, arguments)
+            await asyncio.wait((sent, self._gone), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            if not sent.done():
+                sent.cancel()
+        if not sent.done():
+            raise PageGone("the page crashed or was closed")
+        try:
+            return sent.result()
         except Exception as error:
             if self.is_gone or any(sign in str(error) for sign in _GONE):
                 raise PageGone(str(error)) from error

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from html import escape
 
 from sojourn.envs.web.browser.urls import host_of, joined, without_fragment
-from sojourn.envs.web.browser.wsgi import Reply, WsgiApp, call
+from sojourn.envs.web.browser.wsgi import Reply, WsgiApp, call, site_failure
 
 MAX_REQUESTS = 20
 """Requests of one navigation, redirects included: as many as Chromium makes."""
@@ -61,14 +61,14 @@ class Client:
     def fetch(
         self, url: str, *, method: str = "GET", body: bytes = b"", content_type: str = "", referrer: str = ""
     ) -> Fetched:
-        """Request `url` and follow redirects. Raises only what the application raises."""
+        """Request `url` and follow redirects. Raises `EnvError` where a site fails."""
         fragment = url.partition("#")[2]
         for _ in range(MAX_REQUESTS):
             host = host_of(url)
             if host not in self._hosts or not url.startswith("http://"):  # at any port, for there is only one server
                 code = "ERR_SSL_PROTOCOL_ERROR" if host in self._hosts else "ERR_NAME_NOT_RESOLVED"
                 return Fetched(url=url, error=code)
-            reply = call(self._app, method, url, self._headers(url, method, content_type, referrer), body)
+            reply = self._call(method, url, self._headers(url, method, content_type, referrer), body)
             self._keep_cookies(host, reply)
             location = reply.header("location")
             target = joined(url, location) if location and reply.status in (301, 302, 303, 307, 308) else None
@@ -79,6 +79,12 @@ class Client:
             if reply.status not in (307, 308) and method != "GET":
                 method, body, content_type = "GET", b"", ""
         return Fetched(url=url, error="ERR_TOO_MANY_REDIRECTS")
+
+    def _call(self, method: str, url: str, headers: Mapping[str, str], body: bytes) -> Reply:
+        try:
+            return call(self._app, method, url, headers, body)
+        except Exception as error:
+            raise site_failure(error) from error.__cause__
 
     def _headers(self, url: str, method: str, content_type: str, referrer: str) -> dict[str, str]:
         host, path = host_of(url), "/" + without_fragment(url).partition("://")[2].partition("/")[2]

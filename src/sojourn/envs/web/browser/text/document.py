@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from functools import cached_property
 from typing import Any
@@ -23,6 +24,8 @@ _VALUE_INPUTS = frozenset({"date", "time", "datetime-local", "month", "week", "c
 _FOCUSABLE = frozenset({"input", "select", "textarea", "button", "summary"})
 Edit = str | bool | tuple[int, ...]
 """What a control was set to: a text, whether it is ticked, or the numbers of the chosen options."""
+_UNKEEPABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
+"""What lxml keeps in no text."""
 _NOTHING = b"<html><body></body></html>"
 
 
@@ -90,6 +93,7 @@ class Document:
 
     def set_value(self, element: Element, value: str) -> None:
         """Type `value` into a text field, or set a field of another kind to it."""
+        value = _UNKEEPABLE.sub("\ufffd", value)
         if element.tag == "textarea":
             for child in list(element):
                 element.remove(child)
