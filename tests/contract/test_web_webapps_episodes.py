@@ -127,6 +127,21 @@ def test_every_task_is_solved_by_its_script_and_paid_once() -> None:
         assert check_oracle(scenario(), task, max_turns=15, admissible=False) is not None
 
 
+def test_an_oracle_made_anew_for_each_turn_goes_on_where_the_last_was() -> None:
+    async def solved(task: Task) -> float:
+        env = scenario().make()
+        result = await env.reset(task)
+        while not result.terminated:
+            action = await scenario().oracle(env).next_action()
+            assert action == await scenario().oracle(env).next_action()  # asking twice is no turn
+            assert action is not None
+            result = await env.step(action)
+        await env.close()
+        return result.reward
+
+    assert [asyncio.run(solved(task)) for task in sample(3)] == [1.0, 1.0, 1.0]
+
+
 def test_giving_up_at_once_is_never_enough() -> None:
     async def given_up(task: Task) -> float:
         env = scenario().make()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import mimetypes
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 from django.contrib.staticfiles import finders
@@ -23,11 +24,14 @@ def static_file(request: HttpRequest, name: str) -> Any:
 
 
 class PlainThumbnails:
-    """Oscar's thumbnailer interface without thumbnails: the picture itself, so that no file or row is made."""
+    """Oscar's thumbnailer interface without thumbnails: the picture itself, so that no file or row is made.
+
+    No product has a picture, so that is Oscar's own for products without one.
+    """
 
     def generate_thumbnail(self, source: Any, **opts: Any) -> Any:
         """The source, whatever size is asked for."""
-        return source
+        return SimpleNamespace(url=f"/media/{getattr(source, 'name', source)}")
 
     def delete_thumbnails(self, source: Any) -> None:
         """Nothing to delete."""

@@ -97,6 +97,8 @@ class SuiteEnv:
         self._episode: SuiteEpisode | None = None
         self._browser: Browser | None = None
         self._seen: Observation | None = None
+        self._plan: Iterator[str] | None = None
+        self._planned: tuple[int, str | None] | None = None
 
     @property
     def episode(self) -> SuiteEpisode:
@@ -169,6 +171,14 @@ class SuiteEnv:
             return ()
         return listed(self.observation, self.episode.goal, self.episode.texts(), self._max_commands)
 
+    def expert_action(self) -> str | None:
+        """The next action of the episode's plan, the same however often it is asked for before a step."""
+        if self._planned is None:
+            self._plan = self.episode.plan(lambda: self.observation)
+        if self._planned is None or self._planned[0] != self._num_steps:
+            self._planned = self._num_steps, None if self._plan is None else next(self._plan, None)
+        return self._planned[1]
+
     async def close(self) -> None:
         """Close the browser and free the sites."""
         self._state = _State.CLOSED
@@ -189,11 +199,11 @@ def _shown(action: Action) -> str:
 
 
 class SuiteOracle:
-    """Follows the episode's plan."""
+    """Follows the episode's plan, which the environment keeps: an agent may make an oracle anew for each turn."""
 
     def __init__(self, env: SuiteEnv) -> None:
-        self._plan = env.episode.plan(lambda: env.observation)
+        self._env = env
 
     async def next_action(self) -> str | None:
         """The next action; None without a plan or after its end."""
-        return None if self._plan is None else next(self._plan, None)
+        return self._env.expert_action()

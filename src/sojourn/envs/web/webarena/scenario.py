@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -217,7 +218,8 @@ class OfficialEpisode:
         if answer is None:
             return None
         if self._verified is not None:
-            return self._by_requests(self._verified, answer)
+            # in a thread: the evaluators answer one call at a time
+            return await asyncio.to_thread(self._by_requests, self._verified, answer)
         assert isinstance(browser, ChromiumBrowser), "the scenario makes no other"
         ending = Judged(
             answer=answer,
