@@ -53,7 +53,7 @@ def _layout(template: bytes) -> _Layout:
     connection = sqlite3.connect(":memory:")
     try:
         connection.deserialize(template)
-        size = int(connection.execute("PRAGMA page_size").fetchone()[0])
+        size = int.from_bytes(template[16:18], "big")  # the pragma knows it only after the first read
         owners: dict[int, str] = {}
         for table, root in connection.execute("SELECT tbl_name, rootpage FROM sqlite_master WHERE rootpage > 0"):
             owners |= dict.fromkeys(_tree(template, size, root), table)
