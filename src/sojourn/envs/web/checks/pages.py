@@ -16,6 +16,8 @@ from functools import lru_cache
 _INTERIOR_INDEX, _INTERIOR_TABLE, _LEAF_INDEX, _LEAF_TABLE = 2, 5, 10, 13
 _FIRST_HEADER = 100
 """Bytes before the header of the first page: that of the file."""
+_PAGES_AT_ONCE = 32
+"""Pages that are compared together first, for most have not changed."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,14 +40,23 @@ def suspects(connection: sqlite3.Connection, template: bytes) -> frozenset[str] 
     now = connection.serialize()
     if layout.schema != _schema(connection) or len(now) < len(template):
         return None
-    size, found = layout.page_size, set()
-    for start in range(size, len(template), size):
-        if now[start : start + size] != template[start : start + size]:
-            owner = layout.owners.get(start // size + 1)
-            if owner is None:
-                return None
-            found.add(owner)
+    found = set()
+    for page in _different(now, template, layout.page_size):
+        owner = layout.owners.get(page)
+        if owner is None:
+            return None
+        found.add(owner)
     return frozenset(found)
+
+
+def _different(now: bytes, before: bytes, size: int) -> Iterator[int]:
+    """The numbers of the pages of `before` that `now` has otherwise, but for the first, which counts the changes."""
+    stretch = _PAGES_AT_ONCE * size
+    for left in range(0, len(before), stretch):
+        if now[left : left + stretch] != before[left : left + stretch]:
+            for start in range(max(left, size), min(left + stretch, len(before)), size):
+                if now[start : start + size] != before[start : start + size]:
+                    yield start // size + 1
 
 
 @lru_cache(maxsize=16)
