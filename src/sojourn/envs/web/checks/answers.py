@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Protocol
-from urllib.parse import urlsplit
 
 from sojourn.envs.web.checks.addresses import same_address
 
@@ -91,8 +90,8 @@ class Nothing:
 # --------------------------------------------------------------------------------------------------------- numbers
 
 _NUMBER = r"[+-]?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?"
-_MONEY = re.compile(rf"(?:us)?\$ ?({_NUMBER})|({_NUMBER}) ?(?:\$|usd|us dollars?|dollars?)?|usd ?({_NUMBER})")
-_MEASURE = re.compile(rf"({_NUMBER}) ?([a-z%°]*(?: [a-z]+)*)")
+_MONEY = re.compile(rf"(?:us)?\$ ?({_NUMBER})|({_NUMBER}) ?(?:\$|usd|us dollars?|dollars?)?|usd ?({_NUMBER})", re.ASCII)
+_MEASURE = re.compile(rf"({_NUMBER}) ?([a-z%°]*(?: [a-z]+)*)", re.ASCII)
 
 
 def _decimal(text: str) -> Decimal:
@@ -164,7 +163,9 @@ class LengthAnswer:
         return abs(_decimal(match[1]) * factor - self.metres) <= self.tolerance
 
 
-_TIME = re.compile(r"(?:(\d+) ?(?:h|hrs?|hours?))?(?:,? ?(?:and )?(\d+) ?(?:min|mins|minutes?))?|(\d+):(\d\d)(?: ?h)?")
+_TIME = re.compile(
+    r"(?:(\d+) ?(?:h|hrs?|hours?))?(?:,? ?(?:and )?(\d+) ?(?:min|mins|minutes?))?|(\d+):(\d\d)(?: ?h)?", re.ASCII
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -228,11 +229,11 @@ class PhoneAnswer:
     def is_given_by(self, answer: str) -> bool:
         """Whether it has the same digits and nothing but what is usual between them."""
         text = plain(answer)
-        return re.fullmatch(r"[\d ()+./-]+", text) is not None and _digits(text) == _digits(self.value)
+        return re.fullmatch(r"[0-9 ()+./-]+", text) is not None and _digits(text) == _digits(self.value)
 
 
 def _digits(text: str) -> str:
-    return re.sub(r"\D", "", text)
+    return re.sub(r"[^0-9]", "", text)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -244,8 +245,7 @@ class AddressAnswer:
     def is_given_by(self, answer: str) -> bool:
         """Whether it leads to the same page; the scheme may be missing."""
         text = answer.strip().strip("\"'<>`").rstrip(".")
-        text = text if "://" in text else f"http://{text}"
-        return bool(urlsplit(text).netloc) and same_address(text, self.value)
+        return same_address(text if "://" in text else f"http://{text}", self.value)
 
 
 _SEPARATORS = re.compile(r"\s*(?:[;\n|]|,(?!\d{3}(?!\d)))\s*(?:and\s+)?|\s+and\s+")

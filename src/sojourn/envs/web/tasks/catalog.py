@@ -34,3 +34,25 @@ _ALL = (
 )
 TEMPLATES: Mapping[str, Template] = {template.name: template for template in _ALL}
 """name -> template, in the order in which they are listed."""
+
+LEARNABLE = (
+    "shop-open-category",
+    "shop-open-product",
+    "shop-sort-category",
+    "shop-add-to-cart",
+    "cms-menu",
+    "map-open-town",
+    "wiki-open-town",
+    "home-note",
+    "code-tab",
+    "code-star",
+    "code-follow",
+    "code-comment",
+    "forum-open-forum",
+    "forum-sort",
+    "forum-open-post",
+    "forum-user-comments",
+    "forum-vote",
+    "forum-subscribe",
+)
+"""Templates that take two to four steps, each of which is among the listed commands: for small policies."""

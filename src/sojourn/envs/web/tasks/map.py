@@ -348,7 +348,7 @@ def open_article(view: View, v: Values) -> Iterator[str]:
     sql="""SELECT p.id || '-' || c.id AS key, replace(p.name, d.name, c.name) AS name FROM map_place p
         JOIN map_city d ON d.id = p.city_id JOIN map_city c ON c.id <> d.id WHERE instr(p.name, d.name)
         AND (p.id + c.id) % 5 = 0 AND NOT EXISTS (SELECT 1 FROM map_place q
-        WHERE q.name = replace(p.name, d.name, c.name))""",
+        WHERE q.name = replace(p.name, d.name, c.name)) GROUP BY 2""",
     texts=("{name}",),
 )
 def phone_of_nothing(view: View, v: Values) -> Iterator[str]:
@@ -365,7 +365,7 @@ def phone_of_nothing(view: View, v: Values) -> Iterator[str]:
         AS person FROM {_PERSON} JOIN wiki_article b ON b.id = (SELECT min(c.id) FROM wiki_article c
         JOIN wiki_fact g ON g.article_id = c.id AND g.name = 'Born' WHERE c.id > a.id + 20)
         WHERE NOT EXISTS (SELECT 1 FROM wiki_article w WHERE w.title = substr(a.title, 1, instr(a.title, ' '))
-        || substr(b.title, instr(b.title, ' ') + 1))""",
+        || substr(b.title, instr(b.title, ' ') + 1)) GROUP BY person""",
     texts=("{person}",),
 )
 def born_nothing(view: View, v: Values) -> Iterator[str]:

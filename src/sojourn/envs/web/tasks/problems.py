@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import sqlite3
 from collections.abc import AsyncIterator, Iterator, Sequence
-from functools import cached_property
+from functools import cache, cached_property
 from itertools import zip_longest
 from typing import TypeVar
 
@@ -36,7 +36,6 @@ class TemplateProblems:
                 raise unknown_name("Web template", name, TEMPLATES)
         self._templates = {name: TEMPLATES[name] for name in (TEMPLATES if names is None else names)}
         self._seed = seed
-        self._values: dict[str, dict[str, Values]] = {}
 
     @property
     def splits(self) -> Sequence[str]:
@@ -66,18 +65,7 @@ class TemplateProblems:
 
     def values(self, template: Template) -> dict[str, Values]:
         """key -> what fills the places of a template, for the tasks of it that are kept, in a mixed order."""
-        if template.name not in self._values:
-            rows = {str(row["key"]): dict(row) for row in self._connection.execute(template.sql)}
-            keys = sorted(rows, key=lambda key: _number(f"order of {template.name}/{key}"))
-            self._values[template.name] = {key: rows[key] for key in keys[:MAX_PER_TEMPLATE]}
-        return self._values[template.name]
-
-    @cached_property
-    def _connection(self) -> sqlite3.Connection:
-        connection = sqlite3.connect(":memory:", check_same_thread=False)
-        connection.deserialize(database(self._seed))
-        connection.row_factory = sqlite3.Row
-        return connection
+        return _values(template.name, self._seed)
 
     @cached_property
     def _by_split(self) -> dict[str, tuple[Entry, ...]]:
@@ -97,6 +85,21 @@ class TemplateProblems:
             for name in names
             if split_of(template, name) == split
         ]
+
+
+@cache
+def _values(name: str, seed: int) -> dict[str, Values]:
+    rows = {str(row["key"]): dict(row) for row in _connection(seed).execute(TEMPLATES[name].sql)}
+    keys = sorted(rows, key=lambda key: _number(f"order of {name}/{key}"))
+    return {key: rows[key] for key in keys[:MAX_PER_TEMPLATE]}
+
+
+@cache
+def _connection(seed: int) -> sqlite3.Connection:
+    connection = sqlite3.connect(":memory:", check_same_thread=False)
+    connection.deserialize(database(seed))
+    connection.row_factory = sqlite3.Row
+    return connection
 
 
 def split_of(template: Template, task_id: str) -> str:

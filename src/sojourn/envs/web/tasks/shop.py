@@ -10,7 +10,7 @@ from sojourn.envs.web.checks.addresses import Target
 from sojourn.envs.web.checks.answers import NOT_AVAILABLE, cents, day, number, text
 from sojourn.envs.web.sites.hosts import ORIGINS
 from sojourn.envs.web.tasks.phrases import MONTHS, table
-from sojourn.envs.web.tasks.script import below, cells, fact, follow, rows, search, stop, text_after, turn_to
+from sojourn.envs.web.tasks.script import below, cells, follow, rows, search, stop, text_after, turn_to
 from sojourn.envs.web.tasks.template import Category, Kind, Outline, Template, Values, answered, shown
 from sojourn.envs.web.view import View
 
@@ -64,20 +64,16 @@ def price(view: View, v: Values) -> Iterator[str]:
 
 
 @question(
-    name="shop-attribute",
+    name="shop-sku",
     is_held_out=True,
-    intents=(
-        'Which {attribute} does the shop state for the "{name}"?',
-        'Look up the {attribute} of the "{name}" in its details.',
-    ),
-    sql="""SELECT p.id || '-' || lower(replace(a.name, ' ', '-')) AS key, p.name, a.name AS attribute, a.value
-        FROM shop_attribute a JOIN shop_product p ON p.id = a.product_id WHERE p.is_enabled AND a.value <> 'None'""",
-    goal=lambda v: answered(text(v["value"])),
+    intents=('Under which SKU does the shop list the "{name}"?', 'What is the SKU of the "{name}"?'),
+    sql="SELECT id AS key, name, sku FROM shop_product WHERE is_enabled",
+    goal=lambda v: answered(text(v["sku"])),
 )
-def attribute(view: View, v: Values) -> Iterator[str]:
-    """Read the table of details."""
+def sku(view: View, v: Values) -> Iterator[str]:
+    """Read it on the product's page."""
     yield from open_product(view, v)
-    yield stop(fact(view, v["attribute"]))
+    yield stop(text_after(view, "SKU:"))
 
 
 @question(
@@ -364,5 +360,5 @@ TEMPLATES: tuple[Template, ...] = (
     filter_category,
     last_ordered,
     spent,
-    attribute,
+    sku,
 )
