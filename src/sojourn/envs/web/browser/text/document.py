@@ -10,7 +10,7 @@ from typing import Any
 from sojourn.errors import MissingDependencyError
 
 try:
-    from lxml import etree  # type: ignore[import-untyped]
+    from lxml import etree
 except ImportError as error:
     raise MissingDependencyError("lxml, which reads web pages,", "pip install 'sojourn[web]'") from error
 
