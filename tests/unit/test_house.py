@@ -183,6 +183,14 @@ ALLOWED = {
     ("envs/search/retrieve/documents.py", "score"),  # Search-R1's own
     ("envs/search/retrieve/opensearch.py", "responses"),  # OpenSearch's own
     ("service/retrieve_app.py", "responses"),  # FastAPI's name
+    ("envs/web/browser/chromium/page.py", "response"),  # the browser protocol's name
+    ("envs/web/webarena/worker.py", "response"),  # webarena-verified's names
+    ("envs/web/webarena/worker.py", "score"),
+    ("envs/web/webarena/proxy.py", "response"),  # of HTTP
+    ("envs/web/webapps/middleware.py", "response"),
+    ("envs/web/webapps/trac_app.py", "response"),
+    ("envs/web/webapps/seed/shop.py", "score"),  # Oscar's name for a review's stars
+    ("envs/web/webapps/tasks/shop.py", "score"),
 }
 
 
