@@ -209,7 +209,7 @@ def test_admissible_commands_are_accepted_and_free() -> None:
 
 
 def test_nothing_leaks() -> None:
-    check_memory(scenario(), split="test", num_episodes=20, max_growth_bytes=2_000_000)
+    check_memory(scenario(), split="test", num_episodes=12, max_growth_bytes=1_000_000)
 
 
 def test_a_script_sees_the_same_pages_again() -> None:
