@@ -107,6 +107,13 @@ def test_the_words_of_a_task_do_not_say_the_answer() -> None:
                 assert len(answer) < 5 or name in ("code-role", "map-hours") or not any(answer in text for text in said)
 
 
+def test_no_task_begins_on_the_page_that_it_asks_for() -> None:
+    for one in TEMPLATES.values():
+        for values in PROBLEMS.values(one).values():
+            target = one.goal(values).target
+            assert target is None or not target.is_shown_at(one.start_url(values)), (one.name, values["key"])
+
+
 def test_what_is_written_is_written_in_full() -> None:
     columns = {
         table: {row["name"]: row["pk"] for row in DATABASE.execute(f"PRAGMA table_info({table})")}

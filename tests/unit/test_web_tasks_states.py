@@ -112,6 +112,18 @@ def test_few_tables_are_compared_and_ignored_ones_are_not_found() -> None:
     assert changes(connection, LARGE, ignored=["log", "item"]) == {}
 
 
+@pytest.mark.parametrize("key", ["id INTEGER PRIMARY KEY,", ""])
+def test_a_difference_in_capitals_is_one_even_where_a_column_does_not_mind(key: str) -> None:
+    connection = sqlite3.connect(":memory:", isolation_level=None)
+    connection.execute(f"CREATE TABLE forum ({key} name TEXT UNIQUE COLLATE NOCASE)")
+    connection.execute("INSERT INTO forum (name) VALUES ('travel')")
+    template = connection.serialize()
+    connection.execute("UPDATE forum SET name = 'Travel'")
+    found = changes(connection, template)["forum"]
+    assert [row["name"] for row in (*found.added, *(after for _, after in found.updated))] == ["Travel"]
+    connection.close()
+
+
 def test_a_difference_can_be_taken_again_and_the_episode_go_on() -> None:
     connection = restored(SMALL)
     connection.execute("INSERT INTO log VALUES ('a')")

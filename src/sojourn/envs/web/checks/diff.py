@@ -52,9 +52,21 @@ _TABLES = "SELECT name FROM main.sqlite_master WHERE type = 'table' AND name NOT
 
 
 def _rows(connection: sqlite3.Connection, here: str, there: str, table: str) -> list[Row]:
-    found = connection.execute(f'SELECT * FROM {here}."{table}" EXCEPT SELECT * FROM {there}."{table}"')
-    columns = [column[0] for column in found.description]
-    return [dict(zip(columns, row, strict=True)) for row in found]
+    """The rows of a table that the other database does not hold, compared to the letter whatever the collation."""
+    info = connection.execute(f'PRAGMA main.table_info("{table}")').fetchall()
+    names = [row[1] for row in info]
+    if any(row[5] for row in info):  # look each row up by its primary key
+        order = sorted(info, key=lambda row: not row[5])
+        same = " AND ".join(f'b."{row[1]}" IS a."{row[1]}"{"" if row[5] else " COLLATE BINARY"}' for row in order)
+        exact = " AND ".join(f'b."{row[1]}" IS a."{row[1]}" COLLATE BINARY' for row in info if row[5])
+        sql = (
+            f'SELECT * FROM {here}."{table}" a WHERE NOT EXISTS'
+            f' (SELECT 1 FROM {there}."{table}" b WHERE {same} AND {exact})'
+        )
+    else:
+        columns = ", ".join(f'"{name}" COLLATE BINARY AS "{name}"' for name in names)
+        sql = f'SELECT {columns} FROM {here}."{table}" EXCEPT SELECT {columns} FROM {there}."{table}"'
+    return [dict(zip(names, row, strict=True)) for row in connection.execute(sql)]
 
 
 def _key(connection: sqlite3.Connection, table: str) -> tuple[str, ...]:
