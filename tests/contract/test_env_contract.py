@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+from tests.shipped import shipped
 
 from sojourn.envs.catalog import SHIPPED, load_scenario
 from sojourn.envs.contract import (
@@ -59,13 +60,9 @@ class TestSciWorld(EnvContract):
         return load_scenario("sciworld", {"listed_verbs": ["go", "open", "pick up", "look around"]})
 
 
-SMALL = {"search": {"retriever": "atlas-mini"}}
-"""Options of an environment that would take minutes to make its data."""
-
-
 @pytest.mark.parametrize("name", SHIPPED)
 def test_every_shipped_environment_is_solved_by_its_oracle(name: str) -> None:
-    scenario = load_scenario(name, SMALL.get(name))
+    scenario = shipped(name)
     specs = [EpisodeSpec(task=scenario.panel("test").tasks[0], seed=0, session_id="0")]
     (outcome,) = asyncio.run(run_episodes(scenario, OracleAgent(), specs, horizon=200, limits=EpisodeLimits()))
     assert outcome.trajectory is not None

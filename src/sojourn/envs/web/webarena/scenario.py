@@ -12,6 +12,7 @@ from typing import Literal, get_args
 from sojourn.envs.protocol import Env, Panel
 from sojourn.envs.web.actions import FORMS, Goto, NewTab, TabFocus
 from sojourn.envs.web.browser.chromium import ChromiumBrowser
+from sojourn.envs.web.browser.chromium.launch import require_chromium
 from sojourn.envs.web.browser.protocol import MAX_LINES, Browser, Observation
 from sojourn.envs.web.browser.wsgi import WsgiApp
 from sojourn.envs.web.webapps.scenario import check_limits, env_id, quoted
@@ -79,6 +80,7 @@ class WebArena:
             raise ConfigError("judge_url is for evaluator='original': webarena-verified has no judge")
         check_limits(max_steps=max_steps, max_lines=max_lines, max_commands=max_commands)
         self._sites = sites_from(os.environ)
+        require_chromium()
         self._verified = Verified(interpreter(), self._sites.addresses)
         self._evaluator = evaluator
         self._judge: Judge | None = ChatJudge(judge_url, judge_model) if judge_url and judge_model else None

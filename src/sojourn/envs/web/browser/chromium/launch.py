@@ -6,12 +6,15 @@ import os
 import shutil
 import sys
 from collections.abc import Set
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from sojourn.errors import ConfigError, MissingDependencyError
 
 VARIABLE = "SOJOURN_CHROMIUM"
+INSTALL_DRIVER = "pip install 'sojourn[chromium]'"
+INSTALL_CHROMIUM = f"apt-get install chromium-headless-shell (or set {VARIABLE} to one that is there)"
 _NAMES = (
     "chromium-headless-shell",  # a third of the time and half of the memory of the others
     "chrome-headless-shell",
@@ -26,6 +29,27 @@ _MAC = (
     "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
     "/Applications/Chromium.app/Contents/MacOS/Chromium",
 )
+
+
+_PLAYWRIGHTS_OWN = {
+    "linux": "~/.cache/ms-playwright",
+    "darwin": "~/Library/Caches/ms-playwright",
+    "win32": "~/AppData/Local/ms-playwright",
+}
+"""Where ``playwright install`` puts its browsers, unless ``PLAYWRIGHT_BROWSERS_PATH`` says otherwise."""
+
+
+def require_chromium() -> None:
+    """Raise `MissingDependencyError` where no episode on Chromium could begin; starts nothing, takes no time."""
+    if find_spec("playwright") is None:
+        raise MissingDependencyError("playwright", INSTALL_DRIVER)
+    if find_chromium() is None and not _has_playwrights_own():
+        raise MissingDependencyError("a Chromium", INSTALL_CHROMIUM)
+
+
+def _has_playwrights_own() -> bool:
+    folder = os.environ.get("PLAYWRIGHT_BROWSERS_PATH") or _PLAYWRIGHTS_OWN.get(sys.platform, "")
+    return bool(folder) and any(Path(folder).expanduser().glob("chromium*"))
 
 
 def find_chromium() -> str | None:
@@ -69,12 +93,11 @@ def async_playwright() -> Any:
     try:
         from playwright.async_api import async_playwright as manager  # in here: optional, and half a second
     except ImportError as error:
-        raise MissingDependencyError("playwright", "pip install 'sojourn[chromium]'") from error
+        raise MissingDependencyError("playwright", INSTALL_DRIVER) from error
     return manager()
 
 
 def launch_error(error: Exception) -> MissingDependencyError:
     """The error for a browser that cannot be started."""
     first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-    hint = f"apt-get install chromium-headless-shell (or set {VARIABLE} to one that is there)"
-    return MissingDependencyError(f"a Chromium that starts ({first[:200]})", hint)
+    return MissingDependencyError(f"a Chromium that starts ({first[:200]})", INSTALL_CHROMIUM)
