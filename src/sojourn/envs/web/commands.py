@@ -15,21 +15,24 @@ _ANSWERS = frozenset({"StaticText", "heading", "link", "cell", "rowheader", "Lay
 _WORD = re.compile(r"[a-z0-9]+")
 _ANSWER_VALUE = re.compile(r"\$\d[\d,]*\.\d\d|\d[\d,]*(?:\.\d+)?(?: ?(?:km|mi|min|h|%|g|kg))?|\d{4}-\d\d-\d\d")
 _MAX_OPTIONS = 12
-_MAX_ANSWERS = 12
+MAX_ANSWERS = 12
+"""Answers that are listed at most, unless the options say otherwise."""
 _COMMON = words("the a an of to in on at for and or is are was what which how my me i it this that with")
 
 
-def listed(seen: Observation, intent: str, texts: Sequence[str], limit: int) -> tuple[str, ...]:
+def listed(
+    seen: Observation, intent: str, texts: Sequence[str], limit: int, max_answers: int = MAX_ANSWERS
+) -> tuple[str, ...]:
     """At most `limit` actions on what is shown, in document order, then those that are always there.
 
     Where there are more, those stay whose names have most words in common with the intent. `texts` is what may be
-    typed; answers are what is on the page: values, and names that the intent does not know already.
+    typed; answers are values on the page, `max_answers` of them at most.
     """
     wanted = _words(intent)
     always: list[Action] = [GoBack()]
     if len(seen.tree.lines) > seen.max_lines:
         always += [Scroll(down=True), Scroll(down=False)]
-    always += [Stop(), Stop(answer="N/A"), *(Stop(answer=answer) for answer in _answers(seen, wanted))]
+    always += [Stop(), Stop(answer="N/A"), *(Stop(answer=answer) for answer in _answers(seen, max_answers))]
     ranked: list[tuple[int, int, str]] = []
     for number, line in _shown(seen):
         context = len(_words(line.name) & wanted)
@@ -67,10 +70,10 @@ def _actions(number: int, node: Node, texts: Sequence[str], wanted: frozenset[st
                 yield Select(node=number, option=name), 1 + len(_words(name) & wanted)
 
 
-def _answers(seen: Observation, wanted: frozenset[str]) -> list[str]:
+def _answers(seen: Observation, limit: int) -> list[str]:
     found: dict[str, None] = {}
     for _, line in _shown(seen):
         if line.node.role in _ANSWERS:
             for match in _ANSWER_VALUE.finditer(line.name):
                 found.setdefault(match[0])
-    return list(found)[:_MAX_ANSWERS]
+    return list(found)[:limit]

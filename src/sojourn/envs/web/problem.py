@@ -74,7 +74,12 @@ MAX_TEXTS = 8
 
 def offered_texts(problem: Problem) -> tuple[str, ...]:
     """What may have to be typed: the texts of the problem, then what its intent quotes, its numbers and addresses."""
-    quoted = [next(filter(None, match.groups())) for match in _QUOTED.finditer(problem.intent)]
-    rest = _QUOTED.sub(" ", problem.intent)
+    return tuple(dict.fromkeys([*problem.texts, *texts_in(problem.intent)]))[:MAX_TEXTS]
+
+
+def texts_in(intent: str) -> tuple[str, ...]:
+    """What may have to be typed for `intent`: what it quotes, its numbers and addresses."""
+    quoted = [next(filter(None, match.groups())) for match in _QUOTED.finditer(intent)]
+    rest = _QUOTED.sub(" ", intent)
     values = [match[0].lstrip("$").rstrip(",").replace(",", "") for match in _VALUE.finditer(rest)]
-    return tuple(dict.fromkeys([*problem.texts, *quoted, *values]))[:MAX_TEXTS]
+    return tuple(dict.fromkeys([*quoted, *values]))[:MAX_TEXTS]

@@ -10,6 +10,7 @@ from sojourn.envs.protocol import Env, Panel
 from sojourn.envs.web.actions import FORMS
 from sojourn.envs.web.browser.protocol import MAX_LINES, Browser
 from sojourn.envs.web.browser.text import TextBrowser
+from sojourn.envs.web.commands import MAX_ANSWERS
 from sojourn.envs.web.env import WebEnv, WebOracle
 from sojourn.envs.web.problem import Entry, Problem, ProblemSet
 from sojourn.envs.web.sites.hosts import HOSTS
@@ -41,7 +42,8 @@ class Web:
     is drawn: a task stays if all its sites, its category and its template are named. `problems` are other tasks than
     those of the templates. `max_steps` is the environment's own limit (absent: only
     the rollout's horizon cuts); `max_lines` of a page are shown at once, the rest after `scroll`. `max_commands` bounds
-    the admissible commands that are listed; any action is taken.
+    the admissible commands that are listed, `max_answers` the answers among them (0 where no task asks for one); any
+    action is taken.
     """
 
     example_command = "click [12]"
@@ -57,13 +59,15 @@ class Web:
         max_steps: int | None = None,
         max_lines: int = MAX_LINES,
         max_commands: int = 60,
+        max_answers: int = MAX_ANSWERS,
     ) -> None:
         if browser not in get_args(BrowserName):
             raise unknown_name("Web browser", browser, get_args(BrowserName))
         for name, value, least in (
             ("max_steps", max_steps, 1),
             ("max_lines", max_lines, 10),
-            ("max_commands", max_commands, 20),
+            ("max_commands", max_commands, 8),
+            ("max_answers", max_answers, 0),
         ):
             if value is not None and value < least:
                 raise ConfigError(f"Web: {name} must be >= {least}, got {value}")
@@ -76,7 +80,7 @@ class Web:
         self._sites = None if sites is None else frozenset(sites)
         self._categories = None if categories is None else frozenset(categories)
         self._check_categories()
-        self._max_steps, self._max_commands = max_steps, max_commands
+        self._max_steps, self._max_commands, self._max_answers = max_steps, max_commands, max_answers
         self._make_browser = _browser_maker(browser, max_lines)
         changes = [] if browser == "text" else [f"browser={browser}"]
         changes += [] if max_steps is None else [f"max_steps={max_steps}"]
@@ -142,6 +146,7 @@ class Web:
             self._make_browser,
             max_steps=self._max_steps,
             max_commands=self._max_commands,
+            max_answers=self._max_answers,
         )
 
     def oracle(self, env: Env) -> WebOracle:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from functools import partial
 
 from sojourn.envs.protocol import Env, Panel
@@ -13,10 +13,13 @@ from sojourn.envs.web.browser.chromium import ChromiumBrowser
 from sojourn.envs.web.browser.chromium.launch import require_chromium
 from sojourn.envs.web.browser.protocol import MAX_LINES, Browser, Observation
 from sojourn.envs.web.browser.wsgi import WsgiApp
+from sojourn.envs.web.commands import MAX_ANSWERS
+from sojourn.envs.web.episode import Ending, EpisodeEnv, EpisodeOracle, Limits, in_a_thread, one_by_one
 from sojourn.envs.web.miniwob.app import HOST, MiniWobApp, task_names
 from sojourn.envs.web.miniwob.solvers import SOLVERS
-from sojourn.envs.web.webapps.scenario import check_limits, env_id, quoted
-from sojourn.envs.web.webapps.suite import Ending, SuiteEnv, SuiteOracle
+from sojourn.envs.web.options import check_limits, env_id
+from sojourn.envs.web.problem import texts_in
+from sojourn.envs.web.view import View
 from sojourn.errors import ConfigError, DataError, EnvError, unknown_name
 from sojourn.types import Task
 
@@ -59,7 +62,8 @@ class MiniWob:
         require_chromium()
         check_limits(max_steps=max_steps, max_lines=max_lines, max_commands=max_commands)
         self._names = task_names() if names is None else tuple(sorted(set(names)))
-        self._max_steps, self._max_lines, self._max_commands = max_steps, max_lines, max_commands
+        self._limits = Limits(max_steps=max_steps, max_commands=max_commands, max_answers=MAX_ANSWERS)
+        self._max_lines = max_lines
         self._env_id = env_id(_VERSION, browser="text", max_steps=max_steps, max_lines=max_lines)
 
     @property
@@ -92,15 +96,15 @@ class MiniWob:
         suffix = "" if self._names == task_names() else f"/names={names}"
         return Panel(name=f"{self._env_id}/{split}{suffix}", tasks=tuple(tasks[:count]))
 
-    def make(self) -> SuiteEnv:
+    def make(self) -> EpisodeEnv[MiniWobEpisode]:
         """A fresh environment for one episode."""
-        return SuiteEnv(self._begin, self._browser, max_steps=self._max_steps, max_commands=self._max_commands)
+        return EpisodeEnv(in_a_thread(self._begin), self._browser, self._limits)
 
-    def oracle(self, env: Env) -> SuiteOracle:
+    def oracle(self, env: Env) -> EpisodeOracle:
         """The page's script; there is one for the pages in `SOLVERS`."""
-        if not isinstance(env, SuiteEnv):
+        if not isinstance(env, EpisodeEnv):
             raise TypeError(f"expected an environment made by this scenario, got {type(env).__name__}")
-        return SuiteOracle(env)
+        return EpisodeOracle(env)
 
     def _browser(self, app: WsgiApp) -> Browser:
         return ChromiumBrowser(app, frozenset({HOST}), max_lines=self._max_lines)
@@ -146,12 +150,12 @@ class MiniWobEpisode:
 
     def texts(self) -> tuple[str, ...]:
         """What the goal quotes, and its numbers."""
-        return quoted(self.goal)
+        return texts_in(self.goal)
 
-    def plan(self, seen: Callable[[], Observation]) -> Iterator[str] | None:
+    def plan(self, view: View) -> AsyncIterator[str] | None:
         """The page's script, if there is one."""
         solver = SOLVERS.get(self._name)
-        return None if solver is None else solver(self.goal, lambda: seen().tree)
+        return None if solver is None else one_by_one(solver(self.goal, lambda: view.tree))
 
     def close(self) -> None:
         """Nothing is held."""

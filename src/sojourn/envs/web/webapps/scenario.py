@@ -2,27 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import partial
-from typing import Literal, get_args
+from collections.abc import AsyncIterator, Mapping, Sequence
 
 from sojourn.envs.protocol import Env, Panel
 from sojourn.envs.web.actions import FORMS
 from sojourn.envs.web.browser.protocol import MAX_LINES, Browser, Observation
-from sojourn.envs.web.browser.text import TextBrowser
 from sojourn.envs.web.browser.wsgi import WsgiApp
-from sojourn.envs.web.problem import Problem, Verdict, offered_texts
+from sojourn.envs.web.commands import MAX_ANSWERS
+from sojourn.envs.web.episode import Ending, EpisodeEnv, EpisodeOracle, Limits, in_a_thread, one_by_one
+from sojourn.envs.web.options import BrowserName, browser_maker, check_browser, check_limits, env_id
+from sojourn.envs.web.problem import texts_in
+from sojourn.envs.web.view import View
 from sojourn.envs.web.webapps.diff import TableChange, changes
 from sojourn.envs.web.webapps.hosts import HOSTS
 from sojourn.envs.web.webapps.seed.template import templates
-from sojourn.envs.web.webapps.suite import Ending, SuiteEnv, SuiteOracle
 from sojourn.envs.web.webapps.tasks.all_tasks import all_tasks
 from sojourn.envs.web.webapps.tasks.task import AppTask, Look
 from sojourn.envs.web.webapps.world import AppsWorld
-from sojourn.errors import ConfigError, DataError, unknown_name
+from sojourn.errors import DataError, unknown_name
 from sojourn.types import Task
-
-BrowserName = Literal["text", "chromium"]
 
 CATEGORIES = ("shop", "dashboard", "forum", "tracker", "across")
 PAGE_S = 60.0
@@ -59,16 +57,15 @@ class WebApps:
         max_lines: int = MAX_LINES,
         max_commands: int = 60,
     ) -> None:
-        if browser not in get_args(BrowserName):
-            raise unknown_name("Web browser", browser, get_args(BrowserName))
+        check_browser(browser)
         for name in categories or ():
             if name not in CATEGORIES:
                 raise unknown_name("category", name, CATEGORIES)
         check_limits(max_steps=max_steps, max_lines=max_lines, max_commands=max_commands)
         self._browser = browser
         self._categories = frozenset(categories or CATEGORIES)
-        self._make_browser = browser_maker(browser, frozenset(HOSTS.values()), max_lines)
-        self._max_steps, self._max_commands = max_steps, max_commands
+        self._make_browser = browser_maker(browser, frozenset(HOSTS.values()), max_lines, deadline_s=PAGE_S)
+        self._limits = Limits(max_steps=max_steps, max_commands=max_commands, max_answers=MAX_ANSWERS)
         self._env_id = env_id(_VERSION, browser=browser, max_steps=max_steps, max_lines=max_lines)
         templates()  # the applications are loaded, or found missing, before an episode waits for them
 
@@ -97,15 +94,15 @@ class WebApps:
         """All tasks."""
         return Panel(name=f"{self._env_id}/{split}", tasks=self.tasks(split))
 
-    def make(self) -> SuiteEnv:
+    def make(self) -> EpisodeEnv[AppsEpisode]:
         """A fresh environment for one episode."""
-        return SuiteEnv(self._begin, self._make_browser, max_steps=self._max_steps, max_commands=self._max_commands)
+        return EpisodeEnv(in_a_thread(self._begin), self._make_browser, self._limits)
 
-    def oracle(self, env: Env) -> SuiteOracle:
+    def oracle(self, env: Env) -> EpisodeOracle:
         """The task's script."""
-        if not isinstance(env, SuiteEnv):
+        if not isinstance(env, EpisodeEnv):
             raise TypeError(f"expected an environment made by this scenario, got {type(env).__name__}")
-        return SuiteOracle(env)
+        return EpisodeOracle(env)
 
     def _begin(self, task: Task) -> AppsEpisode:
         found = all_tasks().get(task.task_id)
@@ -150,50 +147,14 @@ class AppsEpisode:
 
     def texts(self) -> tuple[str, ...]:
         """What the goal quotes, and its numbers."""
-        return quoted(self.goal)
+        return texts_in(self.goal)
 
-    def plan(self, seen: Callable[[], Observation]) -> Iterator[str] | None:
+    def plan(self, view: View) -> AsyncIterator[str] | None:
         """The task's script. There is none for Chromium, where style sheets hide menus and write names otherwise."""
         if not self._has_script:
             return None
-        return self._task.solve(Look(lambda: seen().tree))
+        return one_by_one(self._task.solve(Look(lambda: view.tree)))
 
     def close(self) -> None:
         """Free the databases."""
         self._world.close()
-
-
-def check_limits(*, max_steps: int | None, max_lines: int, max_commands: int) -> None:
-    """Raise `ConfigError` for a limit that leaves nothing."""
-    limits = (("max_steps", max_steps, 1), ("max_lines", max_lines, 10), ("max_commands", max_commands, 20))
-    for name, value, least in limits:
-        if value is not None and value < least:
-            raise ConfigError(f"Web: {name} must be >= {least}, got {value}")
-
-
-def env_id(version: str, *, browser: str, max_steps: int | None, max_lines: int) -> str:
-    """A suite's version and the options that change an episode."""
-    changed = [] if browser == "text" else [f"browser={browser}"]
-    changed += [] if max_steps is None else [f"max_steps={max_steps}"]
-    changed += [] if max_lines == MAX_LINES else [f"max_lines={max_lines}"]
-    return "+".join([version, *changed])
-
-
-def browser_maker(browser: BrowserName, hosts: frozenset[str], max_lines: int) -> Callable[[WsgiApp], Browser]:
-    """What opens a browser on a suite's sites."""
-    if browser == "text":
-        return partial(TextBrowser, hosts=hosts, max_lines=max_lines, deadline_s=PAGE_S)
-    from sojourn.envs.web.browser.chromium import ChromiumBrowser  # only when asked for: playwright is an extra
-    from sojourn.envs.web.browser.chromium.launch import require_chromium
-
-    require_chromium()
-    return partial(ChromiumBrowser, hosts=hosts, max_lines=max_lines)
-
-
-def quoted(goal: str) -> tuple[str, ...]:
-    """What may have to be typed for `goal`: see `offered_texts`."""
-    return offered_texts(Problem(intent=goal, start_url="", check=_never))
-
-
-def _never(*_: object) -> Verdict:
-    raise AssertionError("a suite judges its own episodes")

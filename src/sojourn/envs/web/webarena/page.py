@@ -31,7 +31,7 @@ class EndPage:
     async def evaluate(self, expression: str) -> Any:
         """The value of a function without arguments; texts have the real addresses in them."""
         # the browser's own tools: a check is no action of an agent
-        value = await self._browser._run(self._browser._page.value(f"({expression})()"))
+        value = await self._browser.evaluate(f"({expression})()")
         return self._with_real_names(value) if isinstance(value, str) else value
 
     def _with_real_names(self, text: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Mapping
 from functools import cached_property
 from typing import Literal, get_args
 
@@ -15,8 +15,11 @@ from sojourn.envs.web.browser.chromium import ChromiumBrowser
 from sojourn.envs.web.browser.chromium.launch import require_chromium
 from sojourn.envs.web.browser.protocol import MAX_LINES, Browser, Observation
 from sojourn.envs.web.browser.wsgi import WsgiApp
-from sojourn.envs.web.webapps.scenario import check_limits, env_id, quoted
-from sojourn.envs.web.webapps.suite import Ending, SuiteEnv, SuiteOracle
+from sojourn.envs.web.commands import MAX_ANSWERS
+from sojourn.envs.web.episode import Ending, EpisodeEnv, EpisodeOracle, Limits, in_a_thread
+from sojourn.envs.web.options import check_limits, env_id
+from sojourn.envs.web.problem import texts_in
+from sojourn.envs.web.view import View
 from sojourn.envs.web.webarena.answers import final_answer
 from sojourn.envs.web.webarena.checks import Ending as Judged
 from sojourn.envs.web.webarena.checks import Judge, original_reward
@@ -84,7 +87,8 @@ class WebArena:
         self._verified = Verified(interpreter(), self._sites.addresses)
         self._evaluator = evaluator
         self._judge: Judge | None = ChatJudge(judge_url, judge_model) if judge_url and judge_model else None
-        self._max_steps, self._max_lines, self._max_commands = max_steps, max_lines, max_commands
+        self._limits = Limits(max_steps=max_steps, max_commands=max_commands, max_answers=MAX_ANSWERS)
+        self._max_lines = max_lines
         suffix = "" if evaluator == "verified" else f"+evaluator={evaluator}"
         suffix += f"+judge={judge_model}" if judge_model else ""
         self._env_id = env_id(_VERSION, browser="text", max_steps=max_steps, max_lines=max_lines) + suffix
@@ -127,15 +131,15 @@ class WebArena:
         """All tasks of the split."""
         return Panel(name=f"{self._env_id}/{split}", tasks=self.tasks(split))
 
-    def make(self) -> SuiteEnv:
+    def make(self) -> EpisodeEnv[OfficialEpisode]:
         """A fresh environment for one episode."""
-        return SuiteEnv(self._begin, self._browser, max_steps=self._max_steps, max_commands=self._max_commands)
+        return EpisodeEnv(in_a_thread(self._begin), self._browser, self._limits)
 
-    def oracle(self, env: Env) -> SuiteOracle:
+    def oracle(self, env: Env) -> EpisodeOracle:
         """Nobody has scripts for these tasks: its plan is none."""
-        if not isinstance(env, SuiteEnv):
+        if not isinstance(env, EpisodeEnv):
             raise TypeError(f"expected an environment made by this scenario, got {type(env).__name__}")
-        return SuiteOracle(env)
+        return EpisodeOracle(env)
 
     def close(self) -> None:
         """End the evaluators' process."""
@@ -244,9 +248,9 @@ class OfficialEpisode:
 
     def texts(self) -> tuple[str, ...]:
         """What the goal quotes, and its numbers."""
-        return quoted(self.goal)
+        return texts_in(self.goal)
 
-    def plan(self, seen: Callable[[], Observation]) -> Iterator[str] | None:
+    def plan(self, view: View) -> AsyncIterator[str] | None:
         """There is none."""
         return None
 

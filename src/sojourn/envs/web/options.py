@@ -1,0 +1,52 @@
+"""Options that the environments in a browser have in common: limits, the id they give, and the browser."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Set
+from functools import partial
+from typing import Literal, get_args
+
+from sojourn.envs.web.browser.protocol import MAX_LINES, Browser
+from sojourn.envs.web.browser.text import TextBrowser
+from sojourn.envs.web.browser.wsgi import WsgiApp
+from sojourn.errors import ConfigError, unknown_name
+
+BrowserName = Literal["text", "chromium"]
+
+
+def check_browser(browser: str) -> None:
+    """Raise `ConfigError` for a browser that there is not."""
+    if browser not in get_args(BrowserName):
+        raise unknown_name("Web browser", browser, get_args(BrowserName))
+
+
+def check_limits(*, max_steps: int | None, max_lines: int, max_commands: int) -> None:
+    """Raise `ConfigError` for a limit that leaves nothing."""
+    limits = (("max_steps", max_steps, 1), ("max_lines", max_lines, 10), ("max_commands", max_commands, 8))
+    for name, value, least in limits:
+        if value is not None and value < least:
+            raise ConfigError(f"Web: {name} must be >= {least}, got {value}")
+
+
+def env_id(version: str, *, browser: str, max_steps: int | None, max_lines: int) -> str:
+    """A version and the options that change an episode."""
+    changed = [] if browser == "text" else [f"browser={browser}"]
+    changed += [] if max_steps is None else [f"max_steps={max_steps}"]
+    changed += [] if max_lines == MAX_LINES else [f"max_lines={max_lines}"]
+    return "+".join([version, *changed])
+
+
+def browser_maker(
+    browser: BrowserName, hosts: Set[str], max_lines: int, *, deadline_s: float | None
+) -> Callable[[WsgiApp], Browser]:
+    """What opens a browser on sites at `hosts`; `deadline_s` bounds what the text browser waits for a page.
+
+    Raises `MissingDependencyError` where there is no Chromium to open.
+    """
+    if browser == "text":
+        return partial(TextBrowser, hosts=hosts, max_lines=max_lines, deadline_s=deadline_s)
+    from sojourn.envs.web.browser.chromium import ChromiumBrowser  # only when asked for: playwright is an extra
+    from sojourn.envs.web.browser.chromium.launch import require_chromium
+
+    require_chromium()
+    return partial(ChromiumBrowser, hosts=hosts, max_lines=max_lines)
