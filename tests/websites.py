@@ -58,6 +58,12 @@ PAGES = {
       <img src="x.png" alt="A mug"><hr><p role="status">Saved.</p><section aria-label="Reviews"><h2>Reviews</h2>
       <article><h3>Good</h3><p>Line one<br>line two</p></article></section>
       <nav aria-label="Pages"><a href="?p=1">1</a> <strong>2</strong> <a href="?p=3">3</a></nav>""",
+    "/secure": f"""<title>Secure</title><p><a href="https://{HOST}/table">Own</a> <a href="https://{OTHER}/hello">Other</a>
+      <a href="https://nowhere.example/">Nowhere</a> <a href="/upgrade">Sent there</a></p>
+      <form action="https://{HOST}/search"><button>Ask</button></form>""",
+    "/options": """<title>Options</title><form action="/sent" method="post"><label for="size">Size</label>
+      <select id="size" name="size"><option label="Shown">Sent</option><option> Two\n words </option>
+      <option value="">Nothing</option></select><button>Go</button></form>""",
     "/long": "<title>Long</title>" + "".join(f"<p>Line {i}</p>" for i in range(1, 31)),
 }
 
@@ -88,6 +94,8 @@ class Toy:
             return "302 Found", [("Location", f"/loop?{len(query) % 7 * 'x'}")], b""
         if path == "/away":
             return "303 See Other", [("Location", f"http://{HOST}/hello?from={host}")], b""
+        if path == "/upgrade":
+            return "302 Found", [("Location", f"https://{HOST}/table")], b""
         if path == "/file":
             return "200 OK", [("Content-Type", "application/zip")], b"PK"
         if path == "/empty":

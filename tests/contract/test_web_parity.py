@@ -174,6 +174,19 @@ SCRIPTS: Mapping[str, tuple[str, list[Step]]] = {
             "goto [https://toy.example/table]",
         ],
     ),
+    "addresses by TLS": (
+        f"{HOME}secure",
+        [step for name in ("Own", "Other", "Nowhere", "Sent there") for step in ((CLICK, "link", name), "go_back")]
+        + [(CLICK, "button", "Ask")],
+    ),
+    "options": (
+        f"{HOME}options",
+        [
+            step
+            for name in ("Shown", "Two words", "Nothing")
+            for step in ((f"select [{{}}] [{name}]", "combobox", "Size"), (CLICK, "button", "Go"), "go_back")
+        ],
+    ),
     "pages that are not kept": (f"{HOME}?fresh", [(CLICK, "link", "Form"), "go_back"]),
     "a table": (
         f"{HOME}table",

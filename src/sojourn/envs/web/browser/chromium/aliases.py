@@ -37,7 +37,8 @@ class Aliases:
         match = _ADDRESS.match(url)
         if match is None:
             return url
-        return f"http://{self.outer_host(match['host'])}{url[match.end() :]}"
+        scheme = "https" if match["before"].lower().startswith("https") else "http"
+        return f"{scheme}://{self.outer_host(match['host'])}{url[match.end() :]}"
 
     def inner(self, url: str) -> str:
         """The address that agents see of an address of Chromium's."""

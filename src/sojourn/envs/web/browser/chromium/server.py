@@ -20,6 +20,8 @@ EPISODE_HEADER = "X-Episode"
 MAX_BODY_BYTES = 1_000_000
 _MAX_HEAD_BYTES = 64_000
 _THREADS = 16
+_TLS_HELLO = b"\x16"
+"""First byte of a connection that wants TLS, which no site has: it is refused at once, in words that are no TLS."""
 _OWN_HEADERS = frozenset({"content-length", "connection", "transfer-encoding", "keep-alive"})
 
 
@@ -92,6 +94,7 @@ class LoopbackServer:
             while True:
                 request = await _read(reader)
                 if request is None:
+                    writer.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
                     break
                 reply = await self._reply(request)
                 writer.write(_bytes_of(reply, is_head=request.method == "HEAD"))
@@ -129,7 +132,10 @@ class LoopbackServer:
 async def _read(reader: asyncio.StreamReader) -> _Request | None:
     """The next request of a connection; None where it ends."""
     try:
-        head = await reader.readuntil(b"\r\n\r\n")
+        begun = await reader.readexactly(1)
+        if begun == _TLS_HELLO:
+            return None
+        head = begun + await reader.readuntil(b"\r\n\r\n")
     except asyncio.IncompleteReadError:
         return None
     first, *rest = head.decode("latin-1").rstrip("\r\n").split("\r\n")

@@ -56,7 +56,8 @@ class TextBrowser:
     """A window on the sites of one episode, which `app` answers for; other hosts than `hosts` do not exist.
 
     With `deadline_s`, each action runs in a thread and fails with `EnvError` when a site takes longer: for sites that
-    are not trusted to answer.
+    are not trusted to answer. Our own need none, for tests bound the time of their pages; and with fifty episodes at
+    once, threads cost a third of a step.
     """
 
     def __init__(

@@ -195,13 +195,17 @@ def is_checked(element: Element) -> bool:
 
 def option_text(option: Element) -> str:
     """What an option shows."""
-    return " ".join((option.get("label") or "".join(option.itertext())).split())
+    return option.get("label") or _content(option)
+
+
+def _content(option: Element) -> str:
+    return " ".join("".join(option.itertext()).split())
 
 
 def option_value(option: Element) -> str:
-    """What an option sends."""
+    """What an option sends: without a value the text in it, even where a label is shown in its place."""
     value: str | None = option.get("value")
-    return option_text(option) if value is None else value
+    return _content(option) if value is None else value
 
 
 def is_menu(select: Element) -> bool:
