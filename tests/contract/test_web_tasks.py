@@ -21,6 +21,7 @@ from sojourn.envs.web.sites.world import World
 from sojourn.envs.web.tasks.catalog import LEARNABLE, TEMPLATES
 from sojourn.envs.web.tasks.problems import TemplateProblems
 from sojourn.envs.web.tasks.template import Kind
+from sojourn.types import Task
 
 PROBLEMS = TemplateProblems()
 SCENARIO = Web()
@@ -46,12 +47,44 @@ class TestInTheTextBrowser(EnvContract):
         return Web()
 
 
+def for_small_policies() -> Web:
+    return Web(templates=LEARNABLE, max_commands=10, max_answers=0)
+
+
 class TestWhatASmallPolicyLearns(EnvContract):
     memory_episodes = 60
     oracle_is_admissible = True
 
     def make_scenario(self) -> Scenario:
-        return Web(templates=LEARNABLE)
+        return for_small_policies()
+
+
+def test_every_action_of_the_experts_is_listed_for_small_policies() -> None:
+    scenario = for_small_policies()
+    for split in scenario.splits:
+        for task in scenario.panel(split).tasks[::2]:
+            assert check_oracle(scenario, task, admissible=True) is not None
+
+
+def test_random_play_of_small_policies_succeeds_now_and_then() -> None:
+    scenario, num_episodes, solved = for_small_policies(), 360, 0
+    tasks = scenario.tasks("train")[:num_episodes]
+
+    async def play(task: Task, seed: int) -> bool:
+        env, rng = scenario.make(), random.Random(seed)
+        await env.reset(task)
+        try:
+            for _ in range(12):
+                result = await env.step(rng.choice(await env.admissible_commands()))
+                if result.terminated:
+                    return bool(result.success)
+            return False
+        finally:
+            await env.close()
+
+    for seed, task in enumerate(tasks):
+        solved += asyncio.run(play(task, seed))
+    assert solved / num_episodes >= 0.02
 
 
 # --------------------------------------------------------------------------------------------------------- experts

@@ -35,7 +35,7 @@ def listed(
     always += [Stop(), Stop(answer="N/A"), *(Stop(answer=answer) for answer in _answers(seen, max_answers))]
     ranked: list[tuple[int, int, str]] = []
     for number, line in _shown(seen):
-        context = len(_words(line.name) & wanted)
+        context = _nearness(line.name, wanted)
         for action, bonus in _actions(number, line.node, texts, wanted):
             ranked.append((-(context + bonus), len(ranked), render(action)))
     room = max(0, limit - len(always))
@@ -53,6 +53,12 @@ def _words(text: str) -> frozenset[str]:
     return frozenset(_WORD.findall(text.lower())) - _COMMON
 
 
+def _nearness(name: str, wanted: frozenset[str]) -> int:
+    """How many words a name has in common with the intent, and one more if it has no others."""
+    found = _words(name)
+    return len(found & wanted) + (bool(found) and found <= wanted)
+
+
 def _actions(number: int, node: Node, texts: Sequence[str], wanted: frozenset[str]) -> Iterator[tuple[Action, int]]:
     """Actions on one node, and how much more likely they are than others."""
     if node.is_disabled or node.ref is None:
@@ -67,7 +73,7 @@ def _actions(number: int, node: Node, texts: Sequence[str], wanted: frozenset[st
         matching = [name for name in options if _words(name) & wanted] if len(options) > _MAX_OPTIONS else options
         for name in matching[:_MAX_OPTIONS]:
             if name.strip():
-                yield Select(node=number, option=name), 1 + len(_words(name) & wanted)
+                yield Select(node=number, option=name), 1 + _nearness(name, wanted)
 
 
 def _answers(seen: Observation, limit: int) -> list[str]:

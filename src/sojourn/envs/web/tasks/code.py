@@ -206,8 +206,9 @@ _TABS = table(
 
 @navigation(
     name="code-tab",
+    texts=(),
     start="/{path}",
-    intents=("Open the page {tab} of this project, {path}.", "Show me the {tab} of {path}."),
+    intents=("Open the page {tab} of this project.", "Show me the {tab} of the project shown."),
     sql=f"SELECT p.id || '-' || t.n AS key, {PATH}, t.tab, t.suffix FROM code_project p JOIN {_TABS} t",
     goal=lambda v: shown(Target(url=f"{CODE}/{v['path']}{v['suffix']}", usual={"state": "opened", "page": "1"})),
 )
@@ -219,6 +220,7 @@ def open_tab(view: View, v: Values) -> Iterator[str]:
 
 @navigation(
     name="code-issues-by",
+    texts=(),
     start="/{path}/-/issues",
     intents=(
         'List the open issues of {path} that are labeled "{label}", oldest first.',

@@ -124,6 +124,7 @@ _NOTES = table(
 
 @errand(
     name="code-comment",
+    texts=(),
     start="/{path}/-/issues/{iid}",
     intents=('Comment on this issue: "{text}"', 'Leave the comment "{text}" on the issue shown.'),
     sql=f"""SELECT i.id AS key, i.id, i.iid, {PATH}, n.text FROM code_issue i JOIN code_project p
@@ -164,6 +165,7 @@ def assign(view: View, v: Values) -> Iterator[str]:
 
 @errand(
     name="code-star",
+    texts=(),
     start="/{path}",
     intents=("Star this project, {path}.", "Give {path} a star."),
     sql=f"""SELECT p.id AS key, p.id, {PATH} FROM code_project p

@@ -222,8 +222,8 @@ def show_post(view: View, v: Values) -> Iterator[str]:
     name="forum-user-comments",
     start="/f/{forum}/{id}",
     intents=(
-        "Show me all comments of the person who submitted this.",
-        "Open the list of comments by the author of this submission.",
+        "Show me all comments of {user}, who submitted this.",
+        "Open the list of comments by {user}, the author of this submission.",
     ),
     sql="""SELECT s.id AS key, s.id, f.name AS forum, u.name AS user FROM forum_submission s
         JOIN forum_forum f ON f.id = s.forum_id JOIN forum_user u ON u.id = s.user_id""",

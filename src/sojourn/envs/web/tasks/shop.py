@@ -256,8 +256,8 @@ def open_one(view: View, v: Values) -> Iterator[str]:
     name="shop-sort-category",
     start="/category/{slug}",
     intents=(
-        "Sort the category {category} by {by}, {direction}.",
-        "List the products of {category} by {by}, {direction}.",
+        "Sort this category by {by}, {direction}.",
+        "List what is shown here by {by}, {direction}.",
     ),
     sql=f"""SELECT c.slug || '-' || s.sort || '-' || d.dir AS key, c.slug, c.name AS category, s.*, d.*
         FROM shop_category c
