@@ -33,8 +33,9 @@ from sojourn.envs.contract import (
 from sojourn.envs.web.actions import Stop, parse
 from sojourn.envs.web.browser.text import TextBrowser
 from sojourn.envs.web.browser.wsgi import call
+from sojourn.envs.web.checks.diff import TableChange, changes
 from sojourn.envs.web.webapps import WebApps
-from sojourn.envs.web.webapps.diff import TableChange, changes
+from sojourn.envs.web.webapps.effects import SIDE_EFFECTS
 from sojourn.envs.web.webapps.hosts import CUSTOMER, FORUM_HOST, HOSTS, MERCHANT, SHOP_HOST, TRACKER_HOST
 from sojourn.envs.web.webapps.seed.template import templates
 from sojourn.envs.web.webapps.tasks.all_tasks import all_tasks
@@ -165,7 +166,7 @@ def test_no_task_is_solved_by_what_another_one_asks_for() -> None:
         (name, other)
         for name, end in asked.items()
         for other, found in end_states().items()
-        if name != other and end.is_reached(found)
+        if name != other and end.is_reached(found, SIDE_EFFECTS)
     }
     assert confused == set()
 
@@ -174,14 +175,14 @@ def test_a_question_allows_no_change() -> None:
     questions = [task for task in all_tasks().values() if not task.end.expected]
     states = {name: found for name, found in end_states().items() if all_tasks()[name].end.expected}
     assert len(states) > 20
-    assert not any(question.end.is_reached(found) for question in questions for found in states.values())
+    assert not any(question.end.is_reached(found, SIDE_EFFECTS) for question in questions for found in states.values())
 
 
 def test_two_done_at_once_are_neither() -> None:
     one, two = end_states()["tracker-milestone"], end_states()["shop-address"]
     both = {**one, **two}
-    assert not all_tasks()["tracker-milestone"].end.is_reached(both)
-    assert not all_tasks()["shop-address"].end.is_reached(both)
+    assert not all_tasks()["tracker-milestone"].end.is_reached(both, SIDE_EFFECTS)
+    assert not all_tasks()["shop-address"].end.is_reached(both, SIDE_EFFECTS)
 
 
 # -------------------------------------------------------------------------------------------------------- contract

@@ -11,39 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sojourn.envs.web.webapps.answer import NOT_AVAILABLE, money, number, text
-from sojourn.envs.web.webapps.diff import ALL, TableChange, changes
+from sojourn.envs.web.checks.diff import ALL, TableChange, changes
+from sojourn.envs.web.checks.states import Added, EndState, Removed, Updated
 from sojourn.envs.web.webapps.episode import WORLD_START, Episode, current, now, token
-from sojourn.envs.web.webapps.expected import Added, EndState, Removed, Updated
-
-# --------------------------------------------------------------------------------------------------------- answers
-
-
-def test_a_text_is_the_same_in_any_case_and_with_marks_around_it() -> None:
-    assert all(text("Dunmoor Gel Pen").is_given_by(said) for said in ("dunmoor gel pen", '"Dunmoor Gel Pen".'))
-    assert not any(text("Dunmoor Gel Pen").is_given_by(said) for said in ("Dunmoor Gel", "Dunmoor Gel Pen, Ink", ""))
-
-
-def test_a_number_is_the_only_one_in_the_answer() -> None:
-    assert all(number(3).is_given_by(said) for said in ("3", "3 products", "It has 3.", "3.00"))
-    assert not any(number(3).is_given_by(said) for said in ("", "three", "3 of 5", "13", "-3", "3,000"))
-
-
-def test_an_amount_may_have_a_currency_and_nothing_else() -> None:
-    assert all(money(1611.94).is_given_by(said) for said in ("$1,611.94", "1611.94", "1611.94 USD", "1611.94 dollars."))
-    assert not any(money(1611.94).is_given_by(said) for said in ("1611", "$1,611.94 or more", "€ 1611.95", ""))
-
-
-def test_an_impossible_task_wants_n_a() -> None:
-    assert NOT_AVAILABLE.is_given_by(" n/a ")
-    assert not NOT_AVAILABLE.is_given_by("")
-    assert not text("Buoy").is_given_by("N/A")
-
-
-@given(st.integers(0, 10**9), st.integers(0, 10**9))
-def test_a_number_is_right_only_if_it_is_the_same(right: int, given_: int) -> None:
-    assert number(right).is_given_by(f"{given_:,}") == (right == given_)
-
 
 # ----------------------------------------------------------------------------------------------------- differences
 

@@ -8,12 +8,13 @@ from sojourn.envs.protocol import Env, Panel
 from sojourn.envs.web.actions import FORMS
 from sojourn.envs.web.browser.protocol import MAX_LINES, Browser, Observation
 from sojourn.envs.web.browser.wsgi import WsgiApp
+from sojourn.envs.web.checks.diff import TableChange, changes
 from sojourn.envs.web.commands import MAX_ANSWERS
 from sojourn.envs.web.episode import Ending, EpisodeEnv, EpisodeOracle, Limits, in_a_thread, one_by_one
 from sojourn.envs.web.options import BrowserName, browser_maker, check_browser, check_limits, env_id
 from sojourn.envs.web.problem import texts_in
 from sojourn.envs.web.view import View
-from sojourn.envs.web.webapps.diff import TableChange, changes
+from sojourn.envs.web.webapps.effects import SIDE_EFFECTS
 from sojourn.envs.web.webapps.hosts import HOSTS
 from sojourn.envs.web.webapps.seed.template import templates
 from sojourn.envs.web.webapps.tasks.all_tasks import all_tasks
@@ -139,7 +140,7 @@ class AppsEpisode:
         found: dict[str, TableChange] = {}
         for name, database in self._world.episode.databases.items():
             found |= changes(database, templates()[name])
-        if not self._task.end.is_reached(found):
+        if not self._task.end.is_reached(found, SIDE_EFFECTS):
             return Ending(
                 reward=0.0, success=False, reason=f"the state is another one: {', '.join(found) or 'unchanged'}"
             )

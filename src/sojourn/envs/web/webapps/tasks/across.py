@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from sojourn.envs.web.webapps.answer import text
-from sojourn.envs.web.webapps.expected import Added, EndState
+from sojourn.envs.web.checks.answers import text
+from sojourn.envs.web.checks.states import Added, EndState
 from sojourn.envs.web.webapps.hosts import DEVELOPER, FORUM_HOST, MEMBER, SHOP_HOST, TRACKER_HOST
 from sojourn.envs.web.webapps.tasks.forum import comment_posted, open_topic
 from sojourn.envs.web.webapps.tasks.shop import DB, open_product, product

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from sojourn.envs.web.webapps.answer import RightAnswer, money, number, text
-from sojourn.envs.web.webapps.expected import Added, EndState, Updated
+from sojourn.envs.web.checks.answers import RightAnswer, money, number, text
+from sojourn.envs.web.checks.states import Added, EndState, Updated
 from sojourn.envs.web.webapps.hosts import MERCHANT, SHOP_HOST
 from sojourn.envs.web.webapps.tasks.shop import DB, product
 from sojourn.envs.web.webapps.tasks.task import UNCHANGED, AppTask, Data, Look, Script, stop
@@ -136,7 +136,7 @@ def _stock(data: Data, title_part: str) -> AppTask:
         yield stop(look.content("spinbutton", after="Delete?"))
 
     goal = f"How many pieces of the {title} are in stock, by the dashboard?"
-    return _task(f"stock-{upc}", goal, solve, answer=number(stock))
+    return _task(f"stock-{upc}", goal, solve, answer=number(stock, "pieces", "in stock"))
 
 
 def _category(data: Data) -> AppTask:
@@ -218,7 +218,9 @@ def _num_orders(data: Data, first: str, last: str) -> AppTask:
         yield look.type("Name:", last, enter=True)
         yield stop(look.text_after(f"{first} {last}", place=4))
 
-    return _task("customer-orders", f"How many orders has {first} {last} placed?", solve, answer=number(count))
+    return _task(
+        "customer-orders", f"How many orders has {first} {last} placed?", solve, answer=number(count, "orders", "order")
+    )
 
 
 def _num_with_status(data: Data, status: str) -> AppTask:
@@ -231,7 +233,7 @@ def _num_with_status(data: Data, status: str) -> AppTask:
         yield stop(str(look.count("cell", status)))
 
     goal = f"How many orders have the status {status}?"
-    return _task(f"count-{status.lower()}", goal, solve, answer=number(count))
+    return _task(f"count-{status.lower()}", goal, solve, answer=number(count, "orders", "order"))
 
 
 def _buyer(data: Data) -> AppTask:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from sojourn.envs.web.webapps.answer import NOT_AVAILABLE, RightAnswer, number, text
-from sojourn.envs.web.webapps.diff import ALL
-from sojourn.envs.web.webapps.expected import Added, EndState, Updated
+from sojourn.envs.web.checks.answers import NOT_AVAILABLE, RightAnswer, number, text
+from sojourn.envs.web.checks.diff import ALL
+from sojourn.envs.web.checks.states import Added, EndState, Updated
 from sojourn.envs.web.webapps.hosts import FORUM_HOST, MEMBER
 from sojourn.envs.web.webapps.tasks.task import UNCHANGED, AppTask, Data, Look, Script, goto, stop
 
@@ -74,7 +74,7 @@ def _num_comments(topic: int, title: str, count: int) -> AppTask:
         yield stop(str(look.count("link", "share")))
 
     goal = f'How many comments does the topic "{title}" have, the first one included?'
-    return _task(f"comments-{topic}", goal, solve, answer=number(count))
+    return _task(f"comments-{topic}", goal, solve, answer=number(count, "comments", "comment"))
 
 
 def _author(data: Data, topic: int, title: str) -> AppTask:

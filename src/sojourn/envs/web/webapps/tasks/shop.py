@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from sojourn.envs.web.webapps.answer import NOT_AVAILABLE, RightAnswer, money, number, text
-from sojourn.envs.web.webapps.diff import ALL
-from sojourn.envs.web.webapps.expected import Added, EndState, Updated
+from sojourn.envs.web.checks.answers import NOT_AVAILABLE, RightAnswer, money, number, text
+from sojourn.envs.web.checks.diff import ALL
+from sojourn.envs.web.checks.states import Added, EndState, Updated
 from sojourn.envs.web.webapps.hosts import CUSTOMER, SHOP_HOST
 from sojourn.envs.web.webapps.tasks.task import UNCHANGED, AppTask, Data, Look, Script, goto, stop
 
@@ -112,7 +112,7 @@ def _unavailable(data: Data, category: str) -> AppTask:
         yield stop(str(look.count("StaticText", "Unavailable")))
 
     goal = f"How many products of the category {category} are unavailable at the moment?"
-    return _task(f"unavailable-{category.lower()}", goal, solve, answer=number(len(rows)))
+    return _task(f"unavailable-{category.lower()}", goal, solve, answer=number(len(rows), "products", "product"))
 
 
 def _upc(data: Data, title_part: str) -> AppTask:
@@ -167,7 +167,9 @@ def _num_reviews(data: Data) -> AppTask:
         yield from open_product(look, title)
         yield stop(look.text_after("Number of reviews"))
 
-    return _task("reviews", f"How many reviews does the {title} have?", solve, answer=number(count))
+    return _task(
+        "reviews", f"How many reviews does the {title} have?", solve, answer=number(count, "reviews", "review")
+    )
 
 
 def _reviewer(data: Data) -> AppTask:

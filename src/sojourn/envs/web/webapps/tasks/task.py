@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from sojourn.envs.web.actions import Click, Goto, Select, Stop, Type, render
+from sojourn.envs.web.checks.answers import RightAnswer
+from sojourn.envs.web.checks.states import EndState
 from sojourn.envs.web.tree import Tree
-from sojourn.envs.web.webapps.answer import RightAnswer
-from sojourn.envs.web.webapps.expected import EndState
 from sojourn.envs.web.webapps.hosts import CUSTOMER
 from sojourn.errors import DataError, EnvError
 

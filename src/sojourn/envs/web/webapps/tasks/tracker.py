@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from sojourn.envs.web.webapps.answer import NOT_AVAILABLE, RightAnswer, number, text
-from sojourn.envs.web.webapps.diff import ALL
-from sojourn.envs.web.webapps.expected import Added, EndState, Updated
+from sojourn.envs.web.checks.answers import NOT_AVAILABLE, RightAnswer, number, text
+from sojourn.envs.web.checks.diff import ALL
+from sojourn.envs.web.checks.states import Added, EndState, Updated
 from sojourn.envs.web.webapps.hosts import DEVELOPER, TRACKER_HOST
 from sojourn.envs.web.webapps.tasks.task import UNCHANGED, AppTask, Data, Look, Script, goto, stop
 
@@ -78,7 +78,7 @@ def _num_open(data: Data, component: str) -> AppTask:
         yield stop(str(sum(look.count("link", f"#{row[0]}") for row in rows)))
 
     goal = f"How many tickets of the component {component} are not closed?"
-    return _task(f"open-{component.split()[0].lower()}", goal, solve, answer=number(len(rows)))
+    return _task(f"open-{component.split()[0].lower()}", goal, solve, answer=number(len(rows), "tickets", "ticket"))
 
 
 def _due() -> AppTask:
