@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 import string
 from collections import Counter
+from pathlib import Path
 
 import pytest
 
@@ -153,3 +154,11 @@ def test_a_verdict_says_what_was_wrong_without_showing_it_to_the_agent() -> None
     assert not verdict.success
     assert "expected the answer '$" in verdict.reason
     world.close()
+
+
+def test_every_template_is_in_the_documentation() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "web_tasks.md").read_text(encoding="utf-8")
+    assert [name for name in TEMPLATES if f"| `{name}`" not in page] == []
+    assert [name for name in LEARNABLE if f'"{name}"' not in page] == []
+    starred = {name for name in TEMPLATES if f"| `{name}`\\*" in page}
+    assert starred == {name for name, one in TEMPLATES.items() if one.is_held_out}

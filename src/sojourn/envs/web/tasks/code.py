@@ -289,6 +289,7 @@ def due_never(view: View, v: Values) -> Iterator[str]:
 
 @impossible(
     name="code-joined-never",
+    is_held_out=True,
     intents=(
         "When did {person} join the project {path}? Answer with the date.",
         "Since which day has {person} been a member of {path}?",
@@ -306,6 +307,7 @@ def joined_never(view: View, v: Values) -> Iterator[str]:
 
 @question(
     name="code-joined",
+    is_held_out=True,
     intents=joined_never.intents,
     sql=f"""SELECT p.id || '-' || u.id AS key, {PATH}, u.name AS person, m.since FROM code_member m
         JOIN code_project p ON p.id = m.project_id JOIN code_user u ON u.id = m.user_id""",

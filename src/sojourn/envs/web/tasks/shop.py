@@ -277,6 +277,7 @@ def sort_category(view: View, v: Values) -> Iterator[str]:
 
 @navigation(
     name="shop-filter-category",
+    is_held_out=True,
     intents=(
         'List the products of the category {category} by the brand "{brand}" that cost at most "{dollars}" dollars.',
         'In {category}, show only what is made by "{brand}" and costs "{dollars}" dollars or less.',
