@@ -22,7 +22,8 @@ FORM = """
   <label for="secret">Secret</label> <input id="secret" name="secret" type="password">
   <label for="size">Size</label> <select id="size" name="size"><option>Small</option>
     <option value="m">Medium</option><option disabled>Large</option></select>
-  <label for="tags">Tags</label> <select id="tags" name="tags" multiple><option>red</option><option>blue</option></select>
+  <label for="tags">Tags</label>
+  <select id="tags" name="tags" multiple><option>red</option><option>blue</option></select>
   <label for="note">Note</label> <textarea id="note" name="note">
 first</textarea>
   <label for="gift">Gift</label> <input id="gift" name="gift" type="checkbox">
@@ -47,14 +48,17 @@ PAGES = {
       <form action="/search" role="search"><label for="q">Search</label> <input id="q" name="q" type="search">
       <button>Go</button></form></main><footer id="below"><p>The end</p></footer>""",
     "/form": f"<title>Form</title><h1>Form</h1>{FORM}",
-    "/required": """<title>Required</title><form action="/search"><label for="a">First</label> <input id="a" name="a" required>
+    "/required": """<title>Required</title><form action="/search">
+      <label for="a">First</label> <input id="a" name="a" required>
       <label for="b">Second</label> <input id="b" name="b"><label for="c">Agree</label>
       <input id="c" name="c" type="checkbox" required><button>Go</button></form>""",
-    "/table": """<title>Table</title><table><caption>Prices</caption><thead><tr><th>Thing</th><th>Price</th><th>Do</th></tr>
-      </thead><tbody><tr><td><a href="/">Tea</a></td><td>$2.00</td><td><form action="/sent" method="post"><button name="buy"
-      value="tea">Buy</button></form></td></tr><tr><th scope="row">Mug</th><td>$12.00</td><td>
+    "/table": """<title>Table</title><table><caption>Prices</caption><thead>
+      <tr><th>Thing</th><th>Price</th><th>Do</th></tr></thead><tbody><tr><td><a href="/">Tea</a></td><td>$2.00</td><td>
+      <form action="/sent" method="post"><button name="buy" value="tea">Buy</button></form></td></tr>
+      <tr><th scope="row">Mug</th><td>$12.00</td><td>
       <label for="n">Number</label> <input id="n" name="n" value="1"></td></tr></tbody></table>
-      <dl><dt>Weight</dt><dd>12 g</dd><dt>Height</dt><dd>2 cm</dd></dl><details><summary>More</summary><p>Inside</p></details>
+      <dl><dt>Weight</dt><dd>12 g</dd><dt>Height</dt><dd>2 cm</dd></dl>
+      <details><summary>More</summary><p>Inside</p></details>
       <img src="x.png" alt="A mug"><hr><p role="status">Saved.</p><section aria-label="Reviews"><h2>Reviews</h2>
       <article><h3>Good</h3><p>Line one<br>line two</p></article></section>
       <nav aria-label="Pages"><a href="?p=1">1</a> <strong>2</strong> <a href="?p=3">3</a></nav>""",
@@ -90,12 +94,13 @@ class Toy:
 
     def _answer(self, environ: dict[str, Any], path: str, query: str, host: str) -> tuple[str, list[Any], bytes]:
         html = [("Content-Type", "text/html; charset=utf-8")]
-        if path == "/loop":
-            return "302 Found", [("Location", f"/loop?{len(query) % 7 * 'x'}")], b""
-        if path == "/away":
-            return "303 See Other", [("Location", f"http://{HOST}/hello?from={host}")], b""
-        if path == "/upgrade":
-            return "302 Found", [("Location", f"https://{HOST}/table")], b""
+        elsewhere = {
+            "/loop": f"/loop?{len(query) % 7 * 'x'}",
+            "/away": f"http://{HOST}/hello?from={host}",
+            "/upgrade": f"https://{HOST}/table",
+        }
+        if path in elsewhere:
+            return "302 Found", [("Location", elsewhere[path])], b""
         if path == "/file":
             return "200 OK", [("Content-Type", "application/zip")], b"PK"
         if path == "/empty":
@@ -120,7 +125,8 @@ class Toy:
         cookies = SimpleCookie(environ.get("HTTP_COOKIE", ""))
         said = ", ".join(f"{name}={morsel.value}" for name, morsel in sorted(cookies.items()))
         asked = "".join(f"<li>{escape(k)} = {escape(v)}</li>" for k, v in parse_qsl(query, keep_blank_values=True))
-        text = f"<h1>{escape(path)} on {host}</h1><p>Cookies: {said}</p><ul>{asked}</ul><p>{len(self.asked)} requests</p>"
+        text = f"<h1>{escape(path)} on {host}</h1><p>Cookies: {said}</p><ul>{asked}</ul>"
+        text += f"<p>{len(self.asked)} requests</p>"
         return "200 OK", html, f"<!doctype html><title>{escape(path)}</title>{text}".encode()
 
 

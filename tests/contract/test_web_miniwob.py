@@ -61,8 +61,7 @@ def scenario(*names: str):  # type: ignore[no-untyped-def]  # playwright is impo
 async def played(task: Task, *actions: str) -> list[StepResult]:
     env = scenario(*NAMES).make()
     results = [await env.reset(task)]
-    for action in actions:
-        results.append(await env.step(action))
+    results += [await env.step(action) for action in actions]
     await env.close()
     return results
 
