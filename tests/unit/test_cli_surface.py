@@ -21,7 +21,7 @@ SURFACE = {
         "--out",
         "--trajectories",
     ],
-    "play": ["RUN|CONFIG", "--env", "--agent", "--checkpoint", "--split", "--task", "--horizon", "--seed"],
+    "play": ["RUN|CONFIG", "--env", "--options", "--agent", "--checkpoint", "--split", "--task", "--horizon", "--seed"],
     "plot": ["RUN", "--out"],
     "report": ["RUN"],
     "export": ["RUN", "OUT", "--checkpoint"],

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import sojourn
-from sojourn.cli.search_flags import add_search
+from sojourn.cli.search_flags import add_options, add_search
 
 COMMANDS = {
     "train": "train a policy as a configuration says",
@@ -118,6 +118,7 @@ def _evaluate(parser: argparse.ArgumentParser) -> None:
 def _play(parser: argparse.ArgumentParser) -> None:
     _source(parser, required=False)
     parser.add_argument("--env", metavar="NAME", help="environment to play instead: a name, module:Factory or a URL")
+    add_options(parser, "the environment that --env names")
     parser.add_argument("--agent", choices=("human", *AGENTS), default="human", help="who plays (default: human)")
     _checkpoint(parser)
     parser.add_argument("--split", help="split to take the task from (default: evaluate.final_split, or test)")
@@ -165,9 +166,7 @@ def _check_env(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--split", help="check tasks of this split only (default: of every split)")
     parser.add_argument("--tasks", type=_positive, default=3, metavar="N", help="tasks of each split (default: 3)")
-    parser.add_argument(
-        "--options", nargs="+", metavar="KEY=VALUE", help="options of the environment; values are read as TOML"
-    )
+    add_options(parser, "the environment")
     parser.epilog = "Exit code 1 if a check fails."
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 SEARCH_COMMANDS = {
     "index": "make an index of a corpus in JSON lines",
-    "build": "make an atlas now, rather than when it is first used",
+    "build": "make an atlas and its questions now, rather than when they are first used",
     "query": "print what a retriever finds",
     "serve": "serve a retriever under Search-R1's /retrieve",
 }
@@ -65,7 +65,7 @@ def _query(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("text", metavar="TEXT", help="plain text to search for")
     parser.add_argument("--k", type=_hits, default=3, metavar="N", help="passages to find (default: 3)")
     parser.add_argument("--json", action="store_true", help="print JSON")
-    _options(parser)
+    add_options(parser, "the retriever")
 
 
 def _serve(parser: argparse.ArgumentParser) -> None:
@@ -83,7 +83,7 @@ def _serve(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--cache", type=_answers, default=4096, metavar="N", help="answers that are remembered (default: 4096)"
     )
-    _options(parser)
+    add_options(parser, "the retriever")
 
 
 def _spec(parser: argparse.ArgumentParser) -> None:
@@ -94,10 +94,9 @@ def _spec(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--options", nargs="+", metavar="KEY=VALUE", help="options of the retriever; values are read as TOML"
-    )
+def add_options(parser: argparse.ArgumentParser, what: str) -> None:
+    """Add ``--options KEY=VALUE …``, which `sojourn.cli.options` reads, for the options of `what`."""
+    parser.add_argument("--options", nargs="+", metavar="KEY=VALUE", help=f"options of {what}; values are read as TOML")
 
 
 _FLAGS: dict[str, Callable[[argparse.ArgumentParser], None]] = {
