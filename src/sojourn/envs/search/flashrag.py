@@ -67,6 +67,7 @@ class FlashRag:
     """
 
     name = "flashrag"
+    is_numbered = True
 
     def __init__(self, folder: Path, *, any_count: bool = False) -> None:
         self._folder = folder
