@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import mmap
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
@@ -19,6 +18,7 @@ from numpy.typing import NDArray
 from sojourn.config import cache_dir
 from sojourn.envs.search.records import Passage
 from sojourn.envs.search.retrieve.documents import passage_of
+from sojourn.envs.search.retrieve.mapped_file import MappedFile
 from sojourn.errors import DataError
 
 _PIECE_BYTES = 1 << 24
@@ -85,12 +85,8 @@ class LineFile:
         self.path = path
         try:
             stat = path.stat()
-            self.size = stat.st_size
-            self._key = f"{self.size}-{stat.st_mtime_ns}"
-            with path.open("rb") as file:
-                self._data: mmap.mmap | bytes = (
-                    mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) if self.size else b""
-                )
+            self._key = f"{stat.st_size}-{stat.st_mtime_ns}"
+            self._file = MappedFile(path)
         except OSError as error:
             raise DataError(f"cannot read {path}: {error.strerror or error}") from error
         self._starts = self._kept_starts()
@@ -101,15 +97,14 @@ class LineFile:
     def __getitem__(self, number: int) -> bytes:
         if not 0 <= number < len(self):
             raise IndexError(number)
-        return bytes(self._data[self._starts[number] : self._starts[number + 1]])
+        return self._file.between(self._starts[number], self._starts[number + 1])
 
     def close(self) -> None:
         """Unmap the file; may be called twice."""
-        if isinstance(self._data, mmap.mmap):
-            self._data.close()
+        self._file.close()
 
     def _kept_starts(self) -> NDArray[np.int64]:
-        if self.size < _PIECE_BYTES:
+        if self._file.size < _PIECE_BYTES:
             return self._found_starts()  # in a few milliseconds: not worth a file
         name = f"{self.path.name}.{self._key}.lines.npy"
         places = (self.path.with_name(f".{name}"), cache_dir() / "search" / "lines" / name)
@@ -134,11 +129,11 @@ class LineFile:
     def _found_starts(self) -> NDArray[np.int64]:
         """Where each line begins, and where the last one ends."""
         ends = [np.zeros(1, dtype=np.int64)]
-        for begin in range(0, self.size, _PIECE_BYTES):
-            piece = np.frombuffer(self._data[begin : begin + _PIECE_BYTES], dtype=np.uint8)
+        for begin in range(0, self._file.size, _PIECE_BYTES):
+            piece = np.frombuffer(self._file.between(begin, begin + _PIECE_BYTES), dtype=np.uint8)
             ends.append(np.flatnonzero(piece == ord("\n")).astype(np.int64) + (begin + 1))
         starts = np.concatenate(ends)
-        return starts if starts[-1] == self.size else np.append(starts, self.size)
+        return starts if starts[-1] == self._file.size else np.append(starts, self._file.size)
 
 
 class CorpusFile:
