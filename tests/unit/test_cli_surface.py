@@ -7,6 +7,9 @@ import pytest
 
 from sojourn.cli.parser import COMMANDS, build_parser, split_overrides
 from sojourn.cli.search_flags import ATLASES, SEARCH_COMMANDS
+from sojourn.envs.search.atlas.build import ABOUT
+from sojourn.envs.search.questions.build import SIZES
+from sojourn.envs.search.sources import ATLASES as OWN_QUESTIONS
 
 SURFACE = {
     "train": ["CONFIG", "--resume", "--model"],
@@ -104,6 +107,7 @@ def test_search_needs_a_sub_command_and_knows_the_atlases(capsys: pytest.Capture
     with pytest.raises(SystemExit):
         build_parser().parse_args(["search"])
     assert "COMMAND" in capsys.readouterr().err
+    assert sorted(ATLASES) == sorted(ABOUT) == sorted(SIZES) == sorted(OWN_QUESTIONS)
     for name in ATLASES:
         options = build_parser().parse_args(["search", "build", name])
         assert (options.target, options.atlas, options.seed) == ("sojourn.cli.search:search_build", name, 0)

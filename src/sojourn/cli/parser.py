@@ -11,7 +11,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import sojourn
-from sojourn.cli.search_flags import add_options, add_search
+from sojourn.cli.flags import add_address, add_options
+from sojourn.cli.search_flags import add_search
 
 COMMANDS = {
     "train": "train a policy as a configuration says",
@@ -180,13 +181,7 @@ def _serve(parser: argparse.ArgumentParser) -> None:
         default="sojourn",
         help="what to speak: our protocol, or AgentGym's routes for one environment (default: sojourn)",
     )
-    parser.add_argument(
-        "--host", default="127.0.0.1", help="address to listen on; all but loopback need a token (default: 127.0.0.1)"
-    )
-    parser.add_argument("--port", type=int, default=8000, metavar="N", help="0 takes a free one (default: 8000)")
-    parser.add_argument(
-        "--token-file", type=Path, metavar="FILE", help="holds the bearer token (default: SOJOURN_TOKEN, if it is set)"
-    )
+    add_address(parser)
     parser.add_argument(
         "--workers", type=_positive, metavar="N", help="processes of each environment, at most (default: one a core)"
     )

@@ -6,6 +6,8 @@ import argparse
 from collections.abc import Callable
 from pathlib import Path
 
+from sojourn.cli.flags import add_address, add_options
+
 SEARCH_COMMANDS = {
     "index": "make an index of a corpus in JSON lines",
     "build": "make an atlas and its questions now, rather than when they are first used",
@@ -70,13 +72,7 @@ def _query(parser: argparse.ArgumentParser) -> None:
 
 def _serve(parser: argparse.ArgumentParser) -> None:
     _spec(parser)
-    parser.add_argument(
-        "--host", default="127.0.0.1", help="address to listen on; all but loopback need a token (default: 127.0.0.1)"
-    )
-    parser.add_argument("--port", type=int, default=8000, metavar="N", help="0 takes a free one (default: 8000)")
-    parser.add_argument(
-        "--token-file", type=Path, metavar="FILE", help="holds the bearer token (default: SOJOURN_TOKEN, if it is set)"
-    )
+    add_address(parser)
     parser.add_argument(
         "--k", type=_hits, default=3, metavar="N", help="passages where a call names no number (default: 3)"
     )
@@ -92,11 +88,6 @@ def _spec(parser: argparse.ArgumentParser) -> None:
         metavar="SPEC",
         help="an atlas, the folder of an index, faiss:PATH, http://HOST:PORT, opensearch:URL/INDEX or web:NAME",
     )
-
-
-def add_options(parser: argparse.ArgumentParser, what: str) -> None:
-    """Add ``--options KEY=VALUE …``, which `sojourn.cli.options` reads, for the options of `what`."""
-    parser.add_argument("--options", nargs="+", metavar="KEY=VALUE", help=f"options of {what}; values are read as TOML")
 
 
 _FLAGS: dict[str, Callable[[argparse.ArgumentParser], None]] = {

@@ -15,10 +15,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
-from typing import Final, overload
+from typing import Final
 
 from sojourn.envs.search.records import Question
 from sojourn.envs.search.retrieve.corpus_file import LineFile, fingerprint
+from sojourn.envs.task_list import LazyList
 from sojourn.errors import DataError, unknown_name
 
 SPLITS: Final = ("train", "validation", "test")
@@ -105,8 +106,8 @@ class FlashRag:
         (part,) = (p for p in self._parts if p.category == category and p.is_train == _is_train(split))
         end = part.first + self._num_questions(part)
         if not part.is_train:
-            return _ByNumber(self, range(part.first, end))
-        return _ByNumber(self, _numbers(part.first, end, split))
+            return LazyList(range(part.first, end), self._numbered)
+        return LazyList(_numbers(part.first, end, split), self._numbered)
 
     def question(self, question_id: str) -> Question:
         """The question with this number. Raises `DataError` if it is none of this folder's."""
@@ -119,6 +120,9 @@ class FlashRag:
         if number - part.first >= self._num_questions(part):
             raise DataError(f"question {number} is not in {self._folder / part.file}, which holds a part of its set")
         return self._read(part, number)
+
+    def _numbered(self, number: int) -> Question:
+        return self.question(str(number))
 
     def _read(self, part: Part, number: int) -> Question:
         where = f"{self._folder / part.file}:{number - part.first + 1}"
@@ -165,28 +169,6 @@ def split_of(number: int) -> str:
 @cache
 def _numbers(first: int, end: int, split: str) -> tuple[int, ...]:
     return tuple(number for number in range(first, end) if split_of(number) == split)
-
-
-class _ByNumber(Sequence[Question]):
-    """Questions by number, each read when it is asked for."""
-
-    def __init__(self, bank: FlashRag, numbers: Sequence[int]) -> None:
-        self._bank = bank
-        self._numbers = numbers
-
-    def __len__(self) -> int:
-        return len(self._numbers)
-
-    @overload
-    def __getitem__(self, index: int) -> Question: ...
-
-    @overload
-    def __getitem__(self, index: slice) -> Sequence[Question]: ...
-
-    def __getitem__(self, index: int | slice) -> Question | Sequence[Question]:
-        if isinstance(index, slice):
-            return _ByNumber(self._bank, self._numbers[index])
-        return self._bank.question(str(self._numbers[index]))
 
 
 def question_text(text: object) -> str:
