@@ -56,7 +56,7 @@ async def measured(corpora: Sequence[str], closed_book: int, repeats: int) -> di
     """corpus -> split -> hops -> figures."""
     folder = resolve_model(SMOLLM2)
     renderer = Renderer(load_tokenizer(folder))
-    engine = TorchEngine.from_pretrained(folder, max_length=512, max_slots=32)
+    engine = TorchEngine.from_pretrained(folder, max_length=512, max_slots=32, sampler_dtype="float32")
     await engine.publish()
     result: dict[str, Any] = {}
     for corpus in corpora:
