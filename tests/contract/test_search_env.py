@@ -1,6 +1,6 @@
 """Deep search on its real corpora: the contract, the gold path of every question, hostile text, memory.
 
-The atlas is built at first use, once on a machine (some twenty seconds of processor time).
+The atlas is built at first use, once in a session (some twenty seconds of processor time).
 """
 
 from __future__ import annotations
@@ -33,6 +33,8 @@ from sojourn.policy.scripted import OracleAgent, RandomAgent
 from sojourn.rollout.collector import EpisodeSpec, run_episodes
 from sojourn.rollout.episode import EpisodeLimits
 from sojourn.types import Task, Trajectory
+
+pytestmark = pytest.mark.usefixtures("search_cache")
 
 
 class TestOnTheAtlas(EnvContract):
@@ -67,7 +69,7 @@ class TestOnACounterfactualAtlas(TestOnTheAtlas):
 
 
 @pytest.fixture(scope="class")
-def server(request: pytest.FixtureRequest) -> Iterator[None]:
+def server(request: pytest.FixtureRequest, search_cache: Path) -> Iterator[None]:
     with serving(["sojourn.cli", "search", "serve", "atlas-mini", "--port", "0"]) as url:
         request.cls.url = url
         yield

@@ -6,6 +6,7 @@ import asyncio
 import http.client
 import io
 import json
+import re
 import signal
 import socket
 import subprocess
@@ -23,6 +24,8 @@ import pytest
 from tests.contract.served_process import ROOT, address, ended, serving
 
 from sojourn.cli.entry import main
+from sojourn.envs.search.atlas import open_atlas
+from sojourn.envs.search.questions import are_made
 from sojourn.envs.search.records import Hit
 from sojourn.envs.search.retrieve import open_retriever
 from sojourn.envs.search.retrieve.text_index import TextIndex
@@ -311,12 +314,14 @@ def test_a_query_prints_hits_for_people_and_for_programs(folder: Path) -> None:
     assert cli("search", "query", str(folder), "?!")[1] == "nothing found\n"
 
 
-def test_an_atlas_is_made_and_searched_by_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("SOJOURN_CACHE", str(tmp_path))
-    code, said, _ = cli("search", "build", "atlas-mini")
+@pytest.mark.usefixtures("search_cache")
+def test_an_atlas_is_made_and_searched_by_its_name() -> None:
+    code, said, _ = cli("search", "build", "atlas-mini-cf", "--seed", "3")
     assert code == 0
-    assert said.startswith("atlas-mini: 6")
-    for name, seed, is_so in (("atlas-mini", 0, True), ("atlas-mini-cf", 1, False)):
+    assert re.match(r"atlas-mini-cf: [45]\d{4} passages in ", said)
+    assert re.search(r"^questions: [1-9]\d+ train, [1-9]\d+ validation, [1-9]\d+ test, [1-9]\d+ test-ood$", said, re.M)
+    assert are_made(open_atlas("atlas-mini-cf", 3))
+    for name, seed, is_so in (("atlas-mini", 0, True), ("atlas-mini-cf", 3, False)):
         options = ["--options", f"seed={seed}"] if seed else []
         code, said, told = cli("search", "query", name, "What is the capital of France?", *options)
         assert code == 0, told
@@ -339,6 +344,7 @@ def test_errors_of_the_command_line_say_what_to_do(folder: Path, corpus: Path, t
         (("query", str(tmp_path), "x"), "holds no index"),
         (("query", str(folder), "x", "--options", "nprobe=3"), "unknown option"),
         (("query", str(folder), "x", "--options", "nprobe"), "expected KEY=VALUE"),
+        (("query", str(folder), "x", "--options", "cache=3"), "got 'cache'"),
         (("serve", str(folder), "--host", "0.0.0.0"), "needs a token"),
         (("build", "atlantis"), "invalid choice"),
     ):

@@ -80,12 +80,23 @@ def test_agents_are_watched(config_file: Path, capsys: pytest.CaptureFixture[str
     assert "after 1 turns" in capsys.readouterr().out
 
 
+def test_an_environment_is_played_with_its_options(capsys: pytest.CaptureFixture[str]) -> None:
+    for length in (1, 3):
+        options = ["--options", f"lengths=[{length}]"]
+        assert main(["play", "--env", "tests.toys:Buttons", *options, "--agent", "oracle"]) == 0
+        assert f"after {length} turns" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (["play"], "expected either a run or configuration, or --env NAME"),
         (["play", "--env", "tests.toys:Buttons", "--split", "tset"], "did you mean 'test'"),
         (["play", "--env", "tests.toys:Buttons", "--task", "pink"], "no task 'pink'"),
+        (["play", "--env", "tests.toys:Buttons", "--options", "lengths"], "expected KEY=VALUE, got 'lengths'"),
+        (["play", "--env", "tests.toys:Buttons", "--options", "lengths=[1]", "lengths=[2]"], "lengths is given twice"),
+        (["play", "--env", "tests.toys:Buttons", "--options", "wings=2"], "refused options {'wings': 2}"),
+        (["play", "run", "--options", "lengths=[1]"], "expected with --env only"),
         (["play", "--env", "tests.toys:Buttons", "--agent", "policy"], "needs a run or a configuration"),
         (["evaluate", ".", "--agent", "random"], "not a run"),
         (["report", "nowhere"], "not a run"),

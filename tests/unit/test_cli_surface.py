@@ -7,6 +7,9 @@ import pytest
 
 from sojourn.cli.parser import COMMANDS, build_parser, split_overrides
 from sojourn.cli.search_flags import ATLASES, SEARCH_COMMANDS
+from sojourn.envs.search.atlas.build import ABOUT
+from sojourn.envs.search.questions.build import SIZES
+from sojourn.envs.search.sources import ATLASES as OWN_QUESTIONS
 
 SURFACE = {
     "train": ["CONFIG", "--resume", "--model"],
@@ -21,7 +24,7 @@ SURFACE = {
         "--out",
         "--trajectories",
     ],
-    "play": ["RUN|CONFIG", "--env", "--agent", "--checkpoint", "--split", "--task", "--horizon", "--seed"],
+    "play": ["RUN|CONFIG", "--env", "--options", "--agent", "--checkpoint", "--split", "--task", "--horizon", "--seed"],
     "plot": ["RUN", "--out"],
     "report": ["RUN"],
     "export": ["RUN", "OUT", "--checkpoint"],
@@ -105,6 +108,7 @@ def test_search_needs_a_sub_command_and_knows_the_atlases(capsys: pytest.Capture
     with pytest.raises(SystemExit):
         build_parser().parse_args(["search"])
     assert "COMMAND" in capsys.readouterr().err
+    assert sorted(ATLASES) == sorted(ABOUT) == sorted(SIZES) == sorted(OWN_QUESTIONS)
     for name in ATLASES:
         options = build_parser().parse_args(["search", "build", name])
         assert (options.target, options.atlas, options.seed) == ("sojourn.cli.search:search_build", name, 0)

@@ -20,6 +20,7 @@ from typing import Any
 
 import pytest
 from benchmarks._learning_page import page as results_page
+from benchmarks._search_page import table as search_table
 from tests.unit.samples_of_record import config
 
 from sojourn.algorithms.table import ALGORITHMS
@@ -327,6 +328,12 @@ def _check_sojourn(arguments: list[str]) -> None:
 def test_every_command_is_in_the_readme():
     used = {words[1] for words in commands(ROOT / "README.md") if words[0] == "sojourn" and len(words) > 1}
     assert set(COMMANDS) <= used
+
+
+def test_the_page_on_questions_has_the_measured_table():
+    measured = json.loads((RESULTS / "search_baselines.json").read_text(encoding="utf-8"))
+    page = (ROOT / "docs" / "search_questions.md").read_text(encoding="utf-8")
+    assert search_table(measured["corpora"]) in page
 
 
 # ------------------------------------------------------------------------------------------------ links and recipes

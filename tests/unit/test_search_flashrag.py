@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from sojourn.envs.search.bank import Bank
-from sojourn.envs.search.flashrag import PARTS, FlashRag, accepted_answers, mended, question_text, split_of
+from sojourn.envs.search.flashrag import PARTS, FlashRag, accepted_answers, question_text, split_of
+from sojourn.envs.search.mending import mended
 from sojourn.errors import ConfigError, DataError
 
 PUBLISHED = [

@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sojourn.envs.search.chance import digest, draw
 from sojourn.envs.search.questions.checks import (
     Candidates,
     HopFinder,
@@ -25,7 +26,7 @@ from sojourn.envs.search.questions.checks import (
 from sojourn.envs.search.questions.drawing import candidates
 from sojourn.envs.search.questions.generate import Made, generate, num_wanted
 from sojourn.envs.search.questions.graph import Graph, Path
-from sojourn.envs.search.questions.plain_text import digest, draw, folded, mentions
+from sojourn.envs.search.questions.plain_text import folded, mentions
 from sojourn.envs.search.questions.relations import COUNTRIES, DESCRIBED, FROM_COUNTRY, LOCATED, VALUES
 from sojourn.envs.search.questions.report import QuestionChecks
 from sojourn.envs.search.questions.splits import HOPS, SPLITS, TRAIN_MIX, Sizes, divide, held_out_pairs

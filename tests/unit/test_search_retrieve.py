@@ -16,10 +16,11 @@ from hypothesis import strategies as st
 from sojourn.envs.search import retrieve
 from sojourn.envs.search.records import Hit, Passage
 from sojourn.envs.search.retrieve import open_retriever
-from sojourn.envs.search.retrieve.corpus_file import CorpusFile, LineFile, fingerprint, read_corpus
+from sojourn.envs.search.retrieve.corpus_file import CorpusFile, read_corpus
 from sojourn.envs.search.retrieve.documents import document_of, hits_of, passage_of, row_of, split_contents
 from sojourn.envs.search.retrieve.gather import Batched, Cached
 from sojourn.envs.search.retrieve.guard import Guard, Limits, RefusedError, TransientError
+from sojourn.envs.search.retrieve.line_file import LineFile, fingerprint
 from sojourn.envs.search.retrieve.opensearch import few_words
 from sojourn.envs.search.retrieve.text_index import build_text_index
 from sojourn.envs.search.retrieve.words import plain_query, storable
@@ -491,7 +492,7 @@ def test_lines_are_those_that_python_reads(
 
 
 def test_where_lines_begin_is_kept_for_large_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sojourn.envs.search.retrieve.corpus_file._PIECE_BYTES", 64)
+    monkeypatch.setattr("sojourn.envs.search.retrieve.line_file._PIECE_BYTES", 64)
     monkeypatch.setenv("SOJOURN_CACHE", str(tmp_path / "cache"))
     path = tmp_path / "corpus.jsonl"
     path.write_text("".join(f'{{"id": "{n}", "contents": "text {n}"}}\n' for n in range(100)))

@@ -12,6 +12,7 @@ from sojourn.envs.search import Search
 from sojourn.envs.search.bank import ListedQuestions
 from sojourn.envs.search.options import DEFAULTS
 from sojourn.errors import ConfigError, DataError
+from sojourn.service.agentgym_tasks import search_task
 
 QUESTIONS = questions()
 
@@ -115,3 +116,11 @@ def test_questions_are_checked():
     twice = ListedQuestions({**QUESTIONS, "test": [*QUESTIONS["test"], *QUESTIONS["test"]]})
     with pytest.raises(DataError, match="there twice"):
         twice.categories("test")
+
+
+def test_on_agentgym_s_wire_a_number_is_a_place_among_the_tasks_of_all_splits() -> None:
+    served = scenario()
+    tasks = [task for split in served.splits for task in served.tasks(split)]
+    assert [search_task(served, number) for number in range(10)] == tasks
+    with pytest.raises(DataError, match="a number below 10, for there are so many questions, got 10"):
+        search_task(served, 10)

@@ -12,8 +12,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from sojourn.cli.options import read_options
 from sojourn.cli.scenarios import open_scenario
-from sojourn.config import parse_overrides
 from sojourn.envs import contract
 from sojourn.envs.protocol import ListsCommands, Scenario
 from sojourn.errors import ConfigError, SojournError, unknown_name
@@ -47,7 +47,7 @@ class Outcome:
 
 def check_env(options: argparse.Namespace) -> int:
     """Run every check, print the table; returns 1 if one fails."""
-    settings = dict(parse_overrides([f"--{pair}" for pair in options.options or ()]))
+    settings = read_options(options.options or ())
 
     def make_scenario() -> Scenario:
         return open_scenario(options.environment, settings)

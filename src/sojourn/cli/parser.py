@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import sojourn
+from sojourn.cli.flags import add_address, add_options
 from sojourn.cli.search_flags import add_search
 
 COMMANDS = {
@@ -120,6 +121,7 @@ def _evaluate(parser: argparse.ArgumentParser) -> None:
 def _play(parser: argparse.ArgumentParser) -> None:
     _source(parser, required=False)
     parser.add_argument("--env", metavar="NAME", help="environment to play instead: a name, module:Factory or a URL")
+    add_options(parser, "the environment that --env names")
     parser.add_argument("--agent", choices=("human", *AGENTS), default="human", help="who plays (default: human)")
     _checkpoint(parser)
     parser.add_argument("--split", help="split to take the task from (default: evaluate.final_split, or test)")
@@ -167,9 +169,7 @@ def _check_env(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--split", help="check tasks of this split only (default: of every split)")
     parser.add_argument("--tasks", type=_positive, default=3, metavar="N", help="tasks of each split (default: 3)")
-    parser.add_argument(
-        "--options", nargs="+", metavar="KEY=VALUE", help="options of the environment; values are read as TOML"
-    )
+    add_options(parser, "the environment")
     parser.epilog = "Exit code 1 if a check fails."
 
 
@@ -183,13 +183,7 @@ def _serve(parser: argparse.ArgumentParser) -> None:
         default="sojourn",
         help="what to speak: our protocol, or AgentGym's routes for one environment (default: sojourn)",
     )
-    parser.add_argument(
-        "--host", default="127.0.0.1", help="address to listen on; all but loopback need a token (default: 127.0.0.1)"
-    )
-    parser.add_argument("--port", type=int, default=8000, metavar="N", help="0 takes a free one (default: 8000)")
-    parser.add_argument(
-        "--token-file", type=Path, metavar="FILE", help="holds the bearer token (default: SOJOURN_TOKEN, if it is set)"
-    )
+    add_address(parser)
     parser.add_argument(
         "--workers", type=_positive, metavar="N", help="processes of each environment, at most (default: one a core)"
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 
+from sojourn.cli.options import read_options
 from sojourn.cli.source import Source, make_agent, open_source
 from sojourn.config import TrainConfig
 from sojourn.envs.protocol import Scenario
@@ -75,7 +76,7 @@ class HumanSession:
 
 def play(options: argparse.Namespace) -> int:
     """Play one task and say how it ended."""
-    source = open_source(options.source, options.env)
+    source = open_source(options.source, options.env, read_options(options.options or ()))
     task = _task(source, options)
     horizon = options.horizon or (source.config.evaluate.horizon if source.config else _NO_LIMIT)
     print(f"{task.env_id}, {task.split}, task {task.task_id}\n\n{source.scenario.instructions}")

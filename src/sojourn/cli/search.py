@@ -6,14 +6,14 @@ import argparse
 import asyncio
 import importlib.util
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
-from sojourn.config import parse_overrides
+from sojourn.cli.options import read_options
 from sojourn.envs.search.records import Hit
 from sojourn.envs.search.retrieve import open_retriever
 from sojourn.errors import ConfigError, MissingDependencyError
@@ -48,17 +48,21 @@ def _progress(num_bytes: int) -> Iterator[Any]:
 
 
 def search_build(options: argparse.Namespace) -> int:
-    """Make an atlas, if it is not there yet."""
-    from sojourn.envs.search.atlas import open_atlas
+    """Make an atlas and its questions, if they are not there yet."""
+    from sojourn.envs.search.atlas import open_atlas  # with SQLite and the atlas' packages, as the next
+    from sojourn.envs.search.questions import SPLITS, open_questions
 
     atlas = open_atlas(options.atlas, options.seed)
-    print(f"{options.atlas}: {atlas.manifest.num_passages} passages in {atlas.folder}")
+    print(f"{options.atlas}: {atlas.manifest.num_passages} passages in {atlas.folder}", flush=True)
+    questions = open_questions(atlas)
+    counts = ", ".join(f"{len(questions.questions(split))} {split}" for split in SPLITS)
+    print(f"questions: {counts}")
     return 0
 
 
 def search_query(options: argparse.Namespace) -> int:
     """Print what a query finds."""
-    retriever = open_retriever(options.spec, cache=0, **retriever_options(options.options or ()))
+    retriever = open_retriever(options.spec, cache=0, **_retriever_options(options))
 
     async def ask() -> list[Hit]:
         try:
@@ -100,7 +104,7 @@ def search_serve(options: argparse.Namespace) -> int:
     config = server.ServeConfig(
         environments={}, host=options.host, port=options.port, token=server.read_token(options.token_file)
     )
-    more = retriever_options(options.options or ())
+    more = _retriever_options(options)
     return server.serve(
         config,
         lambda address: print(f"serving {address}/retrieve from {options.spec}", flush=True),
@@ -111,12 +115,10 @@ def search_serve(options: argparse.Namespace) -> int:
     )
 
 
-def retriever_options(pairs: Sequence[str]) -> Mapping[str, Any]:
-    """The options in ``KEY=VALUE`` pairs; values are read as TOML, else as text."""
-    found: dict[str, Any] = {}
-    for pair in pairs:
-        key, equals, _ = pair.partition("=")
-        if not equals or not key.isidentifier() or key == "cache":
-            raise ConfigError(f"--options: expected KEY=VALUE, got {pair!r}")
-        ((_, found[key]),) = parse_overrides([f"--{pair}"])
+def _retriever_options(options: argparse.Namespace) -> Mapping[str, Any]:
+    found = read_options(options.options or ())
+    if "cache" in found:
+        raise ConfigError(
+            "--options: expected an option of the retriever itself, got 'cache': serve has --cache for it"
+        )
     return found

@@ -6,9 +6,11 @@ import argparse
 from collections.abc import Callable
 from pathlib import Path
 
+from sojourn.cli.flags import add_address, add_options
+
 SEARCH_COMMANDS = {
     "index": "make an index of a corpus in JSON lines",
-    "build": "make an atlas now, rather than when it is first used",
+    "build": "make an atlas and its questions now, rather than when they are first used",
     "query": "print what a retriever finds",
     "serve": "serve a retriever under Search-R1's /retrieve",
 }
@@ -65,25 +67,19 @@ def _query(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("text", metavar="TEXT", help="plain text to search for")
     parser.add_argument("--k", type=_hits, default=3, metavar="N", help="passages to find (default: 3)")
     parser.add_argument("--json", action="store_true", help="print JSON")
-    _options(parser)
+    add_options(parser, "the retriever")
 
 
 def _serve(parser: argparse.ArgumentParser) -> None:
     _spec(parser)
-    parser.add_argument(
-        "--host", default="127.0.0.1", help="address to listen on; all but loopback need a token (default: 127.0.0.1)"
-    )
-    parser.add_argument("--port", type=int, default=8000, metavar="N", help="0 takes a free one (default: 8000)")
-    parser.add_argument(
-        "--token-file", type=Path, metavar="FILE", help="holds the bearer token (default: SOJOURN_TOKEN, if it is set)"
-    )
+    add_address(parser)
     parser.add_argument(
         "--k", type=_hits, default=3, metavar="N", help="passages where a call names no number (default: 3)"
     )
     parser.add_argument(
         "--cache", type=_answers, default=4096, metavar="N", help="answers that are remembered (default: 4096)"
     )
-    _options(parser)
+    add_options(parser, "the retriever")
 
 
 def _spec(parser: argparse.ArgumentParser) -> None:
@@ -91,12 +87,6 @@ def _spec(parser: argparse.ArgumentParser) -> None:
         "spec",
         metavar="SPEC",
         help="an atlas, the folder of an index, faiss:PATH, http://HOST:PORT, opensearch:URL/INDEX or web:NAME",
-    )
-
-
-def _options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--options", nargs="+", metavar="KEY=VALUE", help="options of the retriever; values are read as TOML"
     )
 
 

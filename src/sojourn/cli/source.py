@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from sojourn.cli.scenarios import open_scenario
 from sojourn.config import TrainConfig, load_config
@@ -27,13 +28,18 @@ class Source:
     run: RunDir | None = None
 
 
-def open_source(path: Path | None, env: str | None = None) -> Source:
-    """The run or configuration at `path`, or the environment called `env`; exactly one of the two."""
+def open_source(path: Path | None, env: str | None = None, options: Mapping[str, Any] | None = None) -> Source:
+    """The run or configuration at `path`, or the environment called `env`; exactly one of the two.
+
+    `options` are the environment's that is called `env`; a run or configuration says its own.
+    """
     if (path is None) == (env is None):
         raise ConfigError("expected either a run or configuration, or --env NAME")
     if path is None:
         assert env is not None
-        return Source(scenario=open_scenario(env))
+        return Source(scenario=open_scenario(env, options))
+    if options:
+        raise ConfigError(f"--options: expected with --env only, for {path} says the environment's options itself")
     run = RunDir.open(path) if path.is_dir() else None
     config = run.config() if run is not None else load_config(path)
     return Source(scenario=open_scenario(config.env.name, config.env.options), config=config, run=run)

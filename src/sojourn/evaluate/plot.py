@@ -68,7 +68,7 @@ def _draw_success(axes: Any, histories: Sequence[History]) -> None:
         label = f"{history.config.name}: " if len(histories) > 1 else ""
         _draw_training_success(axes, history, colour, f"{label}training")
         for marker, (panel, rows) in zip(_MARKERS * len(history.curves), history.curves.items(), strict=False):
-            _draw_evaluations(axes, rows, colour, marker, f"{label}{panel}")
+            _draw_evaluations(axes, rows, colour, marker, f"{label}{_panel_label(panel, histories)}")
         updates, horizons = history.series("horizon")
         horizon_axes.step(updates, horizons, where="post", color=_horizon_colour(histories, colour), linewidth=1.2)
     _draw_baselines(axes, histories)
@@ -84,6 +84,12 @@ def _draw_success(axes: Any, histories: Sequence[History]) -> None:
     horizon_axes.margins(y=0.3)
     horizon_axes.spines["top"].set_visible(False)
     axes.legend(fontsize=8, loc="best", framealpha=0.9)
+
+
+def _panel_label(panel: str, histories: Sequence[History]) -> str:
+    """The panel without its environment's id, which can be long, where all runs are on one."""
+    environments = {name.partition("/")[0] for history in histories for name in history.curves}
+    return panel if len(environments) > 1 else panel.partition("/")[2] or panel
 
 
 def _horizon_colour(histories: Sequence[History], colour: str) -> str:
@@ -135,7 +141,7 @@ def _draw_baselines(axes: Any, histories: Sequence[History]) -> None:
                     color="black",
                     linestyle=style,
                     linewidth=0.9,
-                    label=f"{agent}, {found.panel}",
+                    label=f"{agent}, {_panel_label(found.panel, histories)}",
                 )
 
 

@@ -14,13 +14,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from fastapi import FastAPI, Request, Response
+from fastapi import Body, FastAPI, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
-from pydantic import BaseModel, Field
+from pydantic import BaseModel
 
 from sojourn.errors import ConfigError, DataError
 from sojourn.service.agentgym_tasks import NUMBERINGS, Numbering
+from sojourn.service.agentgym_wires import WIRES, Wire
 from sojourn.service.episodes import EpisodeTable
 from sojourn.service.lifespan import lifespan
 from sojourn.service.metrics import CONTENT_TYPE, Metrics
@@ -35,24 +36,6 @@ class CreateBody(BaseModel):
 
     commands: str | None = None
     goal: str | None = None
-
-
-class IdBody(BaseModel):
-    """About one episode."""
-
-    id: int
-
-
-class ResetBody(IdBody):
-    """Which task to set it to."""
-
-    data_idx: int = Field(ge=0, lt=_MAX_NUMBER)
-
-
-class StepBody(IdBody):
-    """What to do."""
-
-    action: str
 
 
 @dataclass(kw_only=True)
@@ -80,8 +63,8 @@ class Slots:
         self._slots: dict[int, _Slot] = {}
         self._numbers = itertools.count()
 
-    async def create(self) -> tuple[int, dict[str, Any]]:
-        """A new slot; where the wire says so, with the first task in it already."""
+    async def create(self, task: int | None = None) -> tuple[int, dict[str, Any]]:
+        """A new slot, with the task of that number begun in it if one is given."""
         now = time.monotonic()
         for number in [n for n, slot in self._slots.items() if slot.used_at + self._table.lease_s < now]:
             await self.close(number)
@@ -90,16 +73,16 @@ class Slots:
         number = next(self._numbers)
         self._slots[number] = _Slot(used_at=now)
         try:
-            return number, await self.reset(number, 0) if self._numbering.creates_an_episode else {}
+            return number, {} if task is None else await self.reset(number, task)
         except ServiceError:
             await self.close(number)
             raise
 
-    async def reset(self, number: int, data_idx: int) -> dict[str, Any]:
-        """Begin the task called `data_idx` in a slot, whatever was played in it before."""
+    async def reset(self, number: int, task_number: int) -> dict[str, Any]:
+        """Begin the task of that number in a slot, whatever was played in it before."""
         slot = self._find(number)
         try:
-            task = self._numbering.task(self._served.scenario, data_idx)
+            task = self._numbering.task(self._served.scenario, task_number)
         except DataError as error:
             raise ServiceError(Code.UNKNOWN_TASK, str(error)) from error
         async with slot.lock:
@@ -130,7 +113,8 @@ class Slots:
         slot.total += reward
         totals = {"score": result.info.get("score", slot.total)} if self._numbering.has_total else {}
         refused = {"invalid": True} if result.info.get("invalid") is True else {}
-        return {"reward": reward, **totals, "done": result.terminated or result.truncated, **refused}
+        constants = self._numbering.step_constants if slot.num_steps else {}
+        return {"reward": reward, **totals, "done": result.terminated or result.truncated, **constants, **refused}
 
     def last(self, number: int) -> dict[str, Any]:
         """The last answer of a slot."""
@@ -179,63 +163,90 @@ def agentgym_options(environments: Mapping[str, Mapping[str, Any]]) -> dict[str,
 def make_agentgym_app(served: Mapping[str, Served], table: EpisodeTable, metrics: Metrics) -> FastAPI:
     """The ASGI application for the one environment that is served."""
     ((name, one),) = served.items()
-    slots = Slots(one, table, NUMBERINGS[name])
+    numbering = NUMBERINGS[name]
+    slots = Slots(one, table, numbering)
     app = FastAPI(
         title=f"Sojourn's {name} on AgentGym's wire",
         lifespan=lifespan(served, table),
         docs_url=None,
         redoc_url=None,
     )
-    _add_routes(app, slots, name, metrics)
+    wire = WIRES[numbering.wire]
+    _add_create(app, slots, numbering, wire)
+    _add_routes(app, slots, numbering, wire)
+    _add_about(app, name, metrics)
     _add_error_handlers(app)
     return app
 
 
-def _add_routes(app: FastAPI, slots: Slots, name: str, metrics: Metrics) -> None:
-    numbering = NUMBERINGS[name]
-
+def _add_about(app: FastAPI, name: str, metrics: Metrics) -> None:
     @app.get("/")
     async def greeting() -> str:
         return f"This is environment {name}."
 
-    @app.post("/create")
-    async def create(body: CreateBody | None = None) -> dict[str, Any]:
-        if body is not None and (body.commands is not None or body.goal is not None):
-            raise ServiceError(Code.BAD_REQUEST, "expected no commands and no goal: tasks are chosen with /reset")
-        number, first = await slots.create()
-        return {"id": number, **first}
+    @app.get("/metrics")
+    async def prometheus() -> Response:
+        return Response(metrics.text(), media_type=CONTENT_TYPE)
+
+
+def _add_routes(app: FastAPI, slots: Slots, numbering: Numbering, wire: Wire) -> None:
+    # FastAPI looks at the defaults of a route: what the wire calls the slot, the task and what to do
+    slot, slot_asked = Body(alias=wire.id_field, embed=True), Query(alias=wire.id_field)
+    task, said = _task_in_body(wire), Body(embed=True)
 
     @app.post("/reset")
-    async def reset(body: ResetBody) -> dict[str, Any]:
-        answer = await slots.reset(body.id, body.data_idx)
-        return {"id": body.id, **answer} if numbering.creates_an_episode else {**answer, "deleted": False}
+    async def reset(number: int = slot, task_number: int = task) -> Any:
+        answer = await slots.reset(number, task_number)
+        if not wire.first:
+            return answer["observation"]
+        return {wire.id_field: number, **answer} if numbering.creates_an_episode else {**answer, "deleted": False}
 
     @app.post("/step")
-    async def step(body: StepBody) -> dict[str, Any]:
-        return await slots.step(body.id, body.action)
+    async def step(number: int = slot, action: str = said) -> dict[str, Any]:
+        return await slots.step(number, action)
 
     @app.post("/close")
-    async def close(body: IdBody) -> dict[str, bool]:
-        return {"closed": await slots.close(body.id)}
+    async def close(number: int = slot) -> dict[str, bool]:
+        return {"closed": await slots.close(number)}
 
     @app.get("/observation")
-    async def observation(id: int) -> Any:
-        last = slots.last(id)
+    async def observation(number: int = slot_asked) -> Any:
+        last = slots.last(number)
         return last if numbering.observes_an_object else last["observation"]
 
     @app.get("/detail")
-    async def detail(id: int) -> dict[str, Any]:
-        return slots.detail(id)
+    async def detail(number: int = slot_asked) -> dict[str, Any]:
+        return slots.detail(number)
 
     if numbering.has_description:
 
         @app.get("/task_description")
-        async def task_description(id: int) -> str:
-            return slots.task_description(id)
+        async def task_description(number: int = slot_asked) -> str:
+            return slots.task_description(number)
 
-    @app.get("/metrics")
-    async def prometheus() -> Response:
-        return Response(metrics.text(), media_type=CONTENT_TYPE)
+
+def _task_in_body(wire: Wire) -> Any:
+    return Body(alias=wire.task_field, embed=True, ge=0, lt=_MAX_NUMBER)
+
+
+def _add_create(app: FastAPI, slots: Slots, numbering: Numbering, wire: Wire) -> None:
+    task = _task_in_body(wire)
+
+    if wire.creates_with_task:
+
+        @app.post("/create")
+        async def create_with_task(task_number: int = task) -> Any:
+            number, first = await slots.create(task_number)
+            return number if wire.is_id_bare else {wire.id_field: number, **first}
+
+    else:
+
+        @app.post("/create")
+        async def create(body: CreateBody | None = None) -> Any:
+            if body is not None and (body.commands is not None or body.goal is not None):
+                raise ServiceError(Code.BAD_REQUEST, "expected no commands and no goal: tasks are chosen with /reset")
+            number, first = await slots.create(0 if numbering.creates_an_episode else None)
+            return {wire.id_field: number, **first}
 
 
 def _add_error_handlers(app: FastAPI) -> None:

@@ -21,6 +21,8 @@ def _only_observation(_: Task, observation: str) -> dict[str, Any]:
 class Numbering:
     """How one environment looks on AgentGym's wire."""
 
+    wire: str
+    """What AgentGym calls it: the row of `agentgym_wires.WIRES` with its fields."""
     task: Callable[[Scenario, int], Task]
     """The task that a number names; raises `DataError` for a number that names none."""
     first: Callable[[Task, str], dict[str, Any]] = _only_observation
@@ -32,9 +34,11 @@ class Numbering:
     has_total: bool = False
     """Whether answers hold the running total ``score``."""
     creates_an_episode: bool = False
-    """Whether `create` begins a task, and `reset` names the id."""
+    """Whether `create` begins task 0 unasked, and `reset` names the id."""
     observes_an_object: bool = False
     """Whether GET /observation answers with the whole last answer, not with its text."""
+    step_constants: Mapping[str, Any] = field(default_factory=dict)
+    """Fields of every step's answer that say nothing."""
     has_description: bool = False
 
 
@@ -80,11 +84,40 @@ def _with_description(task: Task, observation: str) -> dict[str, Any]:
     return {"task_name": name, "var_num": int(variation), **texts}
 
 
+def search_task(scenario: Scenario, number: int) -> Task:
+    """The question that a FlashRAG folder has under that number, as there.
+
+    Other questions have no numbers there: theirs are the places in the tasks of all splits, one split after another.
+    """
+    from sojourn.envs.search import Search  # with all of search, which only it needs
+
+    assert isinstance(scenario, Search)
+    if scenario.is_numbered:
+        return scenario.task(str(number))
+    place = number
+    for split in scenario.splits:
+        tasks = scenario.tasks(split)
+        if place < len(tasks):
+            return tasks[place]
+        place -= len(tasks)
+    raise DataError(f"expected a number below {number - place}, for there are so many questions, got {number}")
+
+
 NUMBERINGS: Mapping[str, Numbering] = {
-    "textcraft": Numbering(task=textcraft_task, creates_an_episode=True),
-    "babyai": Numbering(task=babyai_task, options={"style": "agentgym"}, has_total=True, observes_an_object=True),
+    "textcraft": Numbering(wire="textcraft", task=textcraft_task, creates_an_episode=True),
+    "babyai": Numbering(
+        wire="babyai", task=babyai_task, options={"style": "agentgym"}, has_total=True, observes_an_object=True
+    ),
     "sciworld": Numbering(
-        task=sciworld_task, first=_with_description, full=100.0, has_total=True, has_description=True
+        wire="sciworld",
+        task=sciworld_task,
+        first=_with_description,
+        full=100.0,
+        has_total=True,
+        has_description=True,
+    ),
+    "search": Numbering(
+        wire="searchqa", task=search_task, options={"style": "agentgym"}, step_constants={"info": None}
     ),
 }
 """name of a shipped environment -> its numbers and fields on AgentGym's wire."""

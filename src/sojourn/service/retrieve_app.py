@@ -28,7 +28,6 @@ def _readable(query: Any) -> Any:
 
 MAX_QUERY_CHARS = 20_000
 """Of one query as it comes; what is searched for is its first 2,000 characters."""
-DEFAULT_K = 3
 Query = Annotated[str, BeforeValidator(_readable), StringConstraints(max_length=MAX_QUERY_CHARS)]
 
 
@@ -45,7 +44,7 @@ class RetrieveCall(BaseModel):
     """Whether each document comes with its relevance."""
 
 
-def make_retrieve_app(retriever: Retriever, *, name: str, k: int = DEFAULT_K) -> FastAPI:
+def make_retrieve_app(retriever: Retriever, *, name: str, k: int) -> FastAPI:
     """The ASGI application over `retriever`, which it closes at its end; `k` hits where a call names no number.
 
     400 and 422 say what was expected, 413 refuses what is too long, 503 says that the retriever failed.

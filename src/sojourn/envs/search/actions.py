@@ -15,8 +15,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Literal
 
+from sojourn.envs.search.retrieve.words import MAX_QUERY_CHARS
+
 MAX_ACTION_CHARS = 200_000
-MAX_QUERY_CHARS = 2_000
 MAX_ANSWER_CHARS = 1_000
 
 Verb = Literal["search", "answer"]

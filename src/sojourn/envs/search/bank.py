@@ -23,6 +23,10 @@ class Bank(Protocol):
         """What decides its questions: their content, or what they are made from."""
 
     @property
+    def is_numbered(self) -> bool:
+        """Whether an id is the number that the reference has for the question."""
+
+    @property
     def splits(self) -> tuple[str, ...]:
         """Its splits, at least ``train``, ``validation`` and ``test``."""
 
@@ -38,6 +42,8 @@ class Bank(Protocol):
 
 class ListedQuestions:
     """A bank of questions that are all at hand: split -> questions."""
+
+    is_numbered = False
 
     def __init__(self, questions: Mapping[str, Sequence[Question]], *, name: str = "") -> None:
         for split in ("train", "validation", "test"):

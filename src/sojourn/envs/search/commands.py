@@ -57,10 +57,15 @@ def listing(name: str) -> Listing:
 class Sight:
     """What an agent has before its eyes, as far as commands are made of it."""
 
-    __slots__ = ("_passages", "_queries", "_question")
+    __slots__ = ("_given", "_listed", "_passages", "_queries", "_question", "_topics")
 
     def __init__(self, question: str) -> None:
         self._question = question
+        self._given: Sequence[str] | None = None
+        self._topics: Sequence[str] = ()
+        """These two of the question, from the first listing on."""
+        self._listed: dict[Listing, tuple[str, ...]] = {}
+        """What was listed since the last search."""
         self._passages: Sequence[Passage] = ()
         self._queries: list[str] = []
 
@@ -68,11 +73,19 @@ class Sight:
         """A search has shown these passages; those before are out of sight, and the query brings nothing new."""
         self._queries.append(query)
         self._passages = shown
+        self._listed.clear()
 
     def commands(self, limits: Listing) -> tuple[str, ...]:
         """At least one command; searches that were not made yet first, then answers, each once."""
-        given = given_in(self._question)
-        topics = topics_of(self._question, given)
+        if limits not in self._listed:
+            self._listed[limits] = self._made(limits)
+        return self._listed[limits]
+
+    def _made(self, limits: Listing) -> tuple[str, ...]:
+        if self._given is None:
+            self._given = given_in(self._question)
+            self._topics = topics_of(self._question, self._given)
+        given, topics = self._given, self._topics
         passages = self._by_promise(given, topics)
         values = [values_in(passage, topics, self._question) for passage in passages]
         queries = self._queries_from(given, topics, _named(passages, values), limits)

@@ -10,15 +10,16 @@ from __future__ import annotations
 import bisect
 import hashlib
 import json
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
-from typing import Final, overload
+from typing import Final
 
+from sojourn.envs.search.mending import mended
 from sojourn.envs.search.records import Question
-from sojourn.envs.search.retrieve.corpus_file import LineFile, fingerprint
+from sojourn.envs.search.retrieve.line_file import LineFile, fingerprint
+from sojourn.envs.task_list import LazyList
 from sojourn.errors import DataError, unknown_name
 
 SPLITS: Final = ("train", "validation", "test")
@@ -67,6 +68,7 @@ class FlashRag:
     """
 
     name = "flashrag"
+    is_numbered = True
 
     def __init__(self, folder: Path, *, any_count: bool = False) -> None:
         self._folder = folder
@@ -104,8 +106,8 @@ class FlashRag:
         (part,) = (p for p in self._parts if p.category == category and p.is_train == _is_train(split))
         end = part.first + self._num_questions(part)
         if not part.is_train:
-            return _ByNumber(self, range(part.first, end))
-        return _ByNumber(self, _numbers(part.first, end, split))
+            return LazyList(range(part.first, end), self._numbered)
+        return LazyList(_numbers(part.first, end, split), self._numbered)
 
     def question(self, question_id: str) -> Question:
         """The question with this number. Raises `DataError` if it is none of this folder's."""
@@ -118,6 +120,9 @@ class FlashRag:
         if number - part.first >= self._num_questions(part):
             raise DataError(f"question {number} is not in {self._folder / part.file}, which holds a part of its set")
         return self._read(part, number)
+
+    def _numbered(self, number: int) -> Question:
+        return self.question(str(number))
 
     def _read(self, part: Part, number: int) -> Question:
         where = f"{self._folder / part.file}:{number - part.first + 1}"
@@ -166,28 +171,6 @@ def _numbers(first: int, end: int, split: str) -> tuple[int, ...]:
     return tuple(number for number in range(first, end) if split_of(number) == split)
 
 
-class _ByNumber(Sequence[Question]):
-    """Questions by number, each read when it is asked for."""
-
-    def __init__(self, bank: FlashRag, numbers: Sequence[int]) -> None:
-        self._bank = bank
-        self._numbers = numbers
-
-    def __len__(self) -> int:
-        return len(self._numbers)
-
-    @overload
-    def __getitem__(self, index: int) -> Question: ...
-
-    @overload
-    def __getitem__(self, index: slice) -> Sequence[Question]: ...
-
-    def __getitem__(self, index: int | slice) -> Question | Sequence[Question]:
-        if isinstance(index, slice):
-            return _ByNumber(self._bank, self._numbers[index])
-        return self._bank.question(str(self._numbers[index]))
-
-
 def question_text(text: object) -> str:
     """The question as the reference asks it: with a question mark, which some sets leave out."""
     if not isinstance(text, str) or not text.strip():
@@ -205,47 +188,3 @@ def accepted_answers(golden: object) -> tuple[str, ...]:
     if not found:
         raise ValueError("expected at least one answer, got none")
     return found
-
-
-# ------------------------------------------------------------------------------------------------ Bamboogle's quirks
-
-_MONTHS: Mapping[str, str] = {
-    month[:3].lower(): month
-    for month in (
-        "January",
-        "February",
-        "March",
-        "April",
-        "May",
-        "June",
-        "July",
-        "August",
-        "September",
-        "October",
-        "November",
-        "December",
-    )
-}
-_SHEET_DATE = re.compile(r"(\d{1,2})-([A-Za-z]{3})-(\d{2})")
-_FIRST_OF_1900S = 30
-"""A spreadsheet reads two digits from here on as 19xx; those below may be meant either way."""
-
-
-def mended(answer: str) -> tuple[str, ...]:
-    """`answer`, then what it was before a spreadsheet and a wrong decoding went over it, if they did.
-
-    ``20-Apr-66`` was April 20, 1966; ``JosÃ©`` was José. What stands in the file stays the first answer.
-    """
-    found = [answer]
-    try:
-        repaired = answer.encode("cp1252").decode("utf-8")
-    except (UnicodeEncodeError, UnicodeDecodeError):
-        repaired = answer
-    if repaired != answer:
-        found.append(repaired)
-    date = _SHEET_DATE.fullmatch(answer.strip())
-    if date and date[2].lower() in _MONTHS and 1 <= int(date[1]) <= 31:
-        day, month, short = int(date[1]), _MONTHS[date[2].lower()], int(date[3])
-        for year in [1900 + short] if short >= _FIRST_OF_1900S else [1900 + short, 2000 + short]:
-            found += [f"{month} {day}, {year}", f"{day} {month} {year}"]
-    return tuple(found)

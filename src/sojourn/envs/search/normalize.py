@@ -13,15 +13,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
+from sojourn.envs.search.retrieve.words import UNDECOMPOSED
 from sojourn.errors import unknown_name
 
 _ARTICLES = re.compile(r"\b(?:a|an|the)\b")
 _NO_ASCII_PUNCTUATION = str.maketrans("", "", string.punctuation)
 _ACCENTS = re.compile(r"[\u0300-\u036f]")
-_UNDECOMPOSED = str.maketrans(
-    {"ø": "o", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "æ": "ae", "œ": "oe", "\u0131": "i", "ħ": "h", "ŧ": "t"}
-)
-"""Letters with a stroke or a ligature have no decomposition: Unicode calls them letters of their own."""
 
 
 def squad(text: str) -> str:
@@ -39,7 +36,7 @@ def strict(text: str) -> str:
     """
     if text.isascii():
         return squad(text)
-    folded = unicodedata.normalize("NFKC", text).casefold().translate(_UNDECOMPOSED)
+    folded = unicodedata.normalize("NFKC", text).casefold().translate(UNDECOMPOSED)
     split = _ACCENTS.sub("", unicodedata.normalize("NFKD", folded))
     return squad("".join(c for c in split if unicodedata.category(c)[0] != "P"))
 

@@ -108,12 +108,11 @@ def values_in(passage: Passage, topics: Sequence[str], question: str) -> list[tu
     What stands in the title or in the question is no value: it is what the passage is about.
     """
     known = f"{passage.title} {question}".lower()
-    found = [
-        (overlap(passage.title, topics) + overlap(sentence, topics), value)
-        for sentence in _SENTENCE.split(passage.text)
-        for value in distinct(_values(sentence))
-        if value.lower() not in known
-    ]
+    of_title = overlap(passage.title, topics)
+    found: list[tuple[int, str]] = []
+    for sentence in _SENTENCE.split(passage.text):
+        count = of_title + overlap(sentence, topics)
+        found += [(count, value) for value in distinct(_values(sentence)) if value.lower() not in known]
     return sorted(found, key=lambda row: (is_number(row[1]), -row[0]))
 
 

@@ -125,6 +125,15 @@ class Search:
         groups = [self._bank.questions(split, category) for category in self._categories(split)]
         return TaskList(_Joined(groups), self._task)
 
+    @property
+    def is_numbered(self) -> bool:
+        """Whether a task's id is the number that the reference has for its question."""
+        return self._bank.is_numbered
+
+    def task(self, task_id: str) -> Task:
+        """The task of that id. Raises `DataError` if there is none."""
+        return self._task(self._bank.question(task_id))
+
     def panel(self, split: str) -> Panel:
         """As many questions of each category, at equal distances in the split."""
         categories = self._categories(split)

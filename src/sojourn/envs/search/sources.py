@@ -65,6 +65,8 @@ def is_at_hand(atlas: str, seed: int = 0) -> bool:
 class AtlasQuestions:
     """The questions of an atlas, read when they are asked for."""
 
+    is_numbered = False
+
     def __init__(self, atlas: str, seed: int, *, is_own: bool) -> None:
         from sojourn.envs.search.atlas import open_atlas  # see is_at_hand
         from sojourn.envs.search.questions import HOPS, SPLITS, open_questions

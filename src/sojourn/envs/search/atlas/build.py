@@ -8,18 +8,13 @@ import json
 import logging
 import os
 import shutil
-import sys
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Final
-
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from sojourn.config import cache_dir
 from sojourn.envs.search.atlas.counterfactual import permuted
@@ -32,6 +27,7 @@ from sojourn.envs.search.atlas.render import Renderer
 from sojourn.envs.search.atlas.render_places import airport_passages, city_passages, element_passages, world_passages
 from sojourn.envs.search.atlas.sources import read_world
 from sojourn.envs.search.atlas.world import World
+from sojourn.envs.search.progress import progress_bar
 from sojourn.envs.search.records import Passage
 from sojourn.envs.search.retrieve.text_index import TextIndex, build_text_index, read_manifest
 from sojourn.errors import ConfigError, DataError, unknown_name
@@ -140,13 +136,16 @@ def _build_once(name: str, seed: int, packages: dict[str, str], folder: Path) ->
 
 
 def _build(name: str, seed: int, packages: dict[str, str], folder: Path) -> None:
-    with _progress(name) as advance:
+    about = ABOUT[name]
+    line = f"building {name}: about {about:,} passages, once on this machine"
+    with progress_bar(f"building {name}", about, line) as tell:
         world = read_world(with_cities="mini" not in name)
         if name.endswith("-cf"):
             world = permuted(world, seed)
         facts = FactCollector()
         counts: Counter[str] = Counter()
-        build_text_index(_counted(render(world, facts), counts), folder / INDEX, progress=advance)
+        passages = _counted(render(world, facts), counts)
+        build_text_index(passages, folder / INDEX, progress=lambda done: tell(completed=done))
         facts.save(folder)
         manifest = Manifest(
             name=name,
@@ -178,17 +177,3 @@ def _counted(passages: Iterator[Passage], counts: Counter[str]) -> Iterator[Pass
     for passage in passages:
         counts[passage.passage_id.partition("/")[0]] += 1
         yield passage
-
-
-@contextmanager
-def _progress(name: str) -> Iterator[Callable[[int], None]]:
-    """A bar on standard error, or one line where that is no terminal; yields what to call with the count so far."""
-    console = Console(file=sys.stderr)
-    if not console.is_terminal:
-        console.print(f"building {name}: about {ABOUT[name]:,} passages, once on this machine", highlight=False)
-        yield lambda done: None
-        return
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=console, transient=True) as bar:
-        task = bar.add_task(f"building {name} (once on this machine)", total=ABOUT[name])
-        yield lambda done: bar.update(task, completed=done)

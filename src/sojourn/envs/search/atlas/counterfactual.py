@@ -8,7 +8,6 @@ Prose that names anything is left out, for it would tell the truth.
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -17,6 +16,7 @@ from typing import Final, TypeVar
 from sojourn.envs.search.atlas.factbook import RENDERED
 from sojourn.envs.search.atlas.names import key_of
 from sojourn.envs.search.atlas.world import Airport, City, Country, Element, Prose, Share, Value, World
+from sojourn.envs.search.chance import draw_short
 from sojourn.envs.search.records import Entity
 
 V = TypeVar("V")
@@ -57,15 +57,10 @@ TOLD_ELSEWHERE: Final = frozenset(
 """Topics that may tell of what has moved."""
 
 
-def draw(*key: object) -> int:
-    """A large number that hangs on `key` alone: the same on every machine and with every Python."""
-    return int.from_bytes(hashlib.sha256("\x1f".join(map(str, key)).encode()).digest()[:8], "big")
-
-
 def deranged(values: Mapping[str, V], is_forbidden: Callable[[str, V], bool], key: Sequence[object]) -> dict[str, V]:
     """The values exchanged among their owners; an owner for whom only forbidden ones are left gets none."""
     owners = list(values)
-    order = sorted(range(len(owners)), key=lambda n: draw(*key, owners[n]))
+    order = sorted(range(len(owners)), key=lambda n: draw_short(*key, owners[n]))
     shift = [values[owners[n]] for n in order]
     given = {owners[n]: shift[(place + 1) % len(order)] for place, n in enumerate(order)}
     for owner in owners:
@@ -80,8 +75,8 @@ def deranged(values: Mapping[str, V], is_forbidden: Callable[[str, V], bool], ke
 def _candidates(owners: Sequence[str], key: Sequence[object]) -> Iterator[str]:
     """Owners in an order of chance: some drawn, which nearly always suffices, then all."""
     for number in range(DRAWS):
-        yield owners[draw(*key, number) % len(owners)]
-    yield from sorted(owners, key=lambda name: draw(*key, name))
+        yield owners[draw_short(*key, number) % len(owners)]
+    yield from sorted(owners, key=lambda name: draw_short(*key, name))
 
 
 def _texts(value: Value) -> set[str]:
@@ -174,8 +169,8 @@ def _move_borders(countries: Mapping[str, Country], seed: int) -> None:
         if not old:
             break
         back = {node: owner for owner, node in moved.items()}
-        one = back[old[draw(seed, "map", attempt, "one") % len(old)]]
-        other = nodes[draw(seed, "map", attempt, "other") % len(nodes)]
+        one = back[old[draw_short(seed, "map", attempt, "one") % len(old)]]
+        other = nodes[draw_short(seed, "map", attempt, "other") % len(nodes)]
         changed = {**moved, one: moved[other], other: moved[one]}
         tried = _relabelled(real, changed)
         if len(_kept(real, tried)) < len(old) and one != moved[other] and other != moved[one]:
@@ -222,7 +217,7 @@ class _Homes:
         known = self._capitals.get((key_of(name), real))
         if known is not None:
             return known
-        place = draw(self._seed, "home", key_of(name), real) % len(self._countries)
+        place = draw_short(self._seed, "home", key_of(name), real) % len(self._countries)
         found = self._countries[place]
         return found if found != real else self._countries[place - 1]
 

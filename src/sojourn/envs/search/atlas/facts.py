@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from sojourn.envs.search.atlas.names import unaccented
+from sojourn.envs.search.atlas.world import Value
 from sojourn.envs.search.records import Entity, Fact
 from sojourn.errors import DataError
 
@@ -58,6 +59,19 @@ class FactCollector:
             rows[fact.relation] = [fact.relation, fact.value, fact.target, list(fact.aliases), fact.passage_id]
         elif (known[1], known[2]) != (fact.value, fact.target):
             raise DataError(f"{fact.subject} has two values of {fact.relation}: {known[1]!r} and {fact.value!r}")
+
+    def state(self, subject: str, relation: str, value: Value, passage_id: str) -> None:
+        """`add` the fact that `subject` has this value in `relation`."""
+        self.add(
+            Fact(
+                subject=subject,
+                relation=relation,
+                value=value.text,
+                target=value.target,
+                aliases=value.aliases,
+                passage_id=passage_id,
+            )
+        )
 
     def __len__(self) -> int:
         return sum(map(len, self._rows.values()))

@@ -9,7 +9,7 @@ from sojourn.envs.search.atlas.factbook import country_slug
 from sojourn.envs.search.atlas.facts import FactCollector
 from sojourn.envs.search.atlas.markup import pieces, sentence, slug
 from sojourn.envs.search.atlas.world import Country, Prose, Share, Value, World
-from sojourn.envs.search.records import Fact, Passage
+from sojourn.envs.search.records import Passage
 
 SHORT_WORDS: Final = 15
 """A text of fewer words would say little without its heading."""
@@ -75,25 +75,13 @@ class Renderer:
         """Passages of one topic: the sentences with the facts in them, then what else the source says."""
         passage_id = f"factbook/{country_slug(country)}/{slug(topic)}"
         for relation, value in stated.items():
-            self._state(country.entity.entity_id, relation, value, passage_id)
+            self._facts.state(country.entity.entity_id, relation, value, passage_id)
             if relation == "capital" and value.target is not None:
                 home = Value(text=country.entity.name, target=country.entity.entity_id)
-                self._state(value.target, "country", home, passage_id)
+                self._facts.state(value.target, "country", home, passage_id)
         yield from cut(passage_id, f"{country.entity.name}: {topic}", " ".join(said))
         if remark:  # in a passage of its own: in a long one a search for the value would find the fact late
             yield from cut(f"{passage_id}/more", f"{country.entity.name}: more on the {topic}", sentence(remark))
-
-    def _state(self, subject: str, relation: str, value: Value, passage_id: str) -> None:
-        self._facts.add(
-            Fact(
-                subject=subject,
-                relation=relation,
-                value=value.text,
-                target=value.target,
-                aliases=value.aliases,
-                passage_id=passage_id,
-            )
-        )
 
     def _names(self, country: Country) -> Iterator[Passage]:
         name = country.with_article

@@ -8,21 +8,12 @@ from sojourn.envs.search.atlas.facts import FactCollector
 from sojourn.envs.search.atlas.markup import sentence, slug
 from sojourn.envs.search.atlas.render import cut
 from sojourn.envs.search.atlas.world import Airport, City, Element, Value, World
-from sojourn.envs.search.records import Entity, Fact, Passage
+from sojourn.envs.search.records import Entity, Passage
 
 
 def _add(facts: FactCollector, subject: str, passage_id: str, stated: Mapping[str, Value]) -> None:
     for relation, value in stated.items():
-        facts.add(
-            Fact(
-                subject=subject,
-                relation=relation,
-                value=value.text,
-                target=value.target,
-                aliases=value.aliases,
-                passage_id=passage_id,
-            )
-        )
+        facts.state(subject, relation, value, passage_id)
 
 
 def airport_passages(world: World, facts: FactCollector) -> Iterator[Passage]:

@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import json
-import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-
 from sojourn.envs.search.atlas import Atlas
 from sojourn.envs.search.atlas.lock import file_lock
+from sojourn.envs.search.chance import digest
+from sojourn.envs.search.progress import progress_bar
 from sojourn.envs.search.questions.generate import generate, num_wanted
-from sojourn.envs.search.questions.plain_text import digest
 from sojourn.envs.search.questions.relations import COUNTRIES, DESCRIBED, LOCATED, VALUES
 from sojourn.envs.search.questions.report import QuestionChecks
 from sojourn.envs.search.questions.splits import FULL, MINI, Sizes
@@ -85,23 +81,11 @@ def _key(atlas: Atlas) -> str:
 
 def _make(atlas: Atlas, path: Path) -> None:
     sizes = SIZES[atlas.name]
-    with _progress(atlas.name, num_wanted(sizes)) as advance:
+    total = num_wanted(sizes)
+    line = f"making up to {total:,} questions on {atlas.name}, once on this machine"
+    with progress_bar(f"questions on {atlas.name}", total, line) as tell:
         finder = TextIndex(atlas.index_folder)
-        rows, checks = generate(atlas.facts, finder, sizes, atlas=atlas.name, progress=advance)
+        rows, checks = generate(atlas.facts, finder, sizes, atlas=atlas.name, progress=lambda new: tell(advance=new))
     text = json.dumps(checks.as_json(), indent=1)
     path.with_suffix(".json").write_text(f"{text}\n", encoding="utf-8")
     write_questions(path, rows, checks)
-
-
-@contextmanager
-def _progress(name: str, total: int) -> Iterator[Callable[[int], None]]:
-    """A bar on standard error, or one line where that is no terminal; yields what to tell of new questions."""
-    console = Console(file=sys.stderr)
-    if not console.is_terminal:
-        console.print(f"making up to {total:,} questions on {name}, once on this machine", highlight=False)
-        yield lambda new: None
-        return
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=console, transient=True) as bar:
-        task = bar.add_task(f"questions on {name} (once on this machine)", total=total)
-        yield lambda new: bar.update(task, advance=new)

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import count
 from math import isqrt
 
+from sojourn.envs.search.chance import draw
 from sojourn.envs.search.questions.graph import Graph, Path, Start
-from sojourn.envs.search.questions.plain_text import draw
 from sojourn.envs.search.questions.relations import COUNTRIES
 from sojourn.envs.search.questions.splits import Division
 from sojourn.envs.search.records import Fact

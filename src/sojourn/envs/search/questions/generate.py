@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 
+from sojourn.envs.search.chance import digest
 from sojourn.envs.search.questions.checks import (
     Candidates,
     Finder,
@@ -17,7 +18,7 @@ from sojourn.envs.search.questions.checks import (
 )
 from sojourn.envs.search.questions.drawing import candidates
 from sojourn.envs.search.questions.graph import FactTable, Graph, Path
-from sojourn.envs.search.questions.plain_text import digest, folded
+from sojourn.envs.search.questions.plain_text import folded
 from sojourn.envs.search.questions.report import QuestionChecks, Tally
 from sojourn.envs.search.questions.splits import HOPS, SPLITS, Division, Sizes, divide
 from sojourn.envs.search.questions.wording import Answers, question_text

@@ -1,8 +1,7 @@
-"""How texts are compared when questions are made and checked, and choices that are the same on every machine."""
+"""How texts are compared when questions are made and checked."""
 
 from __future__ import annotations
 
-import hashlib
 from functools import lru_cache
 
 from sojourn.envs.search.retrieve.words import words
@@ -22,13 +21,3 @@ def mentions(text: str, phrase: str) -> bool:
     """Whether the words of `phrase` stand in `text` one after another; never for a phrase without a word."""
     looked_for = folded(phrase)
     return bool(looked_for.strip()) and looked_for in folded(text)
-
-
-def draw(*key: object) -> int:
-    """A number below 2**256 that depends on `key` alone: what chance is here, on every machine and in every process."""
-    return int.from_bytes(hashlib.sha256("\x1f".join(map(str, key)).encode()).digest(), "big")
-
-
-def digest(*key: object) -> str:
-    """Sixteen hexadecimal digits of what `draw` gives."""
-    return f"{draw(*key):064x}"[:16]

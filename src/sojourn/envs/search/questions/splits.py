@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
+from sojourn.envs.search.chance import draw
 from sojourn.envs.search.questions.graph import Graph, Path
-from sojourn.envs.search.questions.plain_text import draw
 from sojourn.envs.search.questions.relations import COUNTRIES, DESCRIBED, LOCATED, VALUES
 from sojourn.envs.search.records import Fact
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from sojourn.envs.search.chance import draw
 from sojourn.envs.search.questions.graph import FactTable, Graph, Path, Start
-from sojourn.envs.search.questions.plain_text import draw, folded
+from sojourn.envs.search.questions.plain_text import folded
 from sojourn.envs.search.questions.relations import COUNTRIES, FROM_COUNTRY, describing
 from sojourn.envs.search.records import Entity, Fact
 from sojourn.envs.search.retrieve.words import STOP_WORDS

@@ -1,28 +1,19 @@
-"""The user's corpus as JSON lines: read by line number through mmap, and line by line for indexing.
+"""The user's corpus as JSON lines: read by line number, and line by line for indexing.
 
 Lines are Search-R1's ``{"id", "contents"}`` or ``{"id", "title", "text"}``.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
-import mmap
-import os
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
-from sojourn.config import cache_dir
 from sojourn.envs.search.records import Passage
 from sojourn.envs.search.retrieve.documents import passage_of
+from sojourn.envs.search.retrieve.line_file import LineFile, fingerprint
 from sojourn.errors import DataError
 
-_PIECE_BYTES = 1 << 24
-_SAMPLE_BYTES = 1 << 20
 _UTF8_MARK = b"\xef\xbb\xbf"
 
 
@@ -65,80 +56,6 @@ def read_corpus(files: Sequence[Path], on_bytes: Callable[[int], None] | None = 
             raise DataError(f"cannot read {path}: {error.strerror or error}") from error
     if on_bytes is not None:
         on_bytes(done)
-
-
-def fingerprint(path: Path) -> str:
-    """Tells files apart without reading tens of gigabytes: a hash of the size, of both ends and of the middle."""
-    size = path.stat().st_size
-    digest = hashlib.sha256(str(size).encode())
-    with path.open("rb") as file:
-        for begin in sorted({0, max(size // 2 - _SAMPLE_BYTES // 2, 0), max(size - _SAMPLE_BYTES, 0)}):
-            file.seek(begin)
-            digest.update(file.read(_SAMPLE_BYTES))
-    return digest.hexdigest()
-
-
-class LineFile:
-    """The lines of a file by number. Where they begin is found once and kept beside it, or in the cache directory."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        try:
-            stat = path.stat()
-            self.size = stat.st_size
-            self._key = f"{self.size}-{stat.st_mtime_ns}"
-            with path.open("rb") as file:
-                self._data: mmap.mmap | bytes = (
-                    mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) if self.size else b""
-                )
-        except OSError as error:
-            raise DataError(f"cannot read {path}: {error.strerror or error}") from error
-        self._starts = self._kept_starts()
-
-    def __len__(self) -> int:
-        return len(self._starts) - 1
-
-    def __getitem__(self, number: int) -> bytes:
-        if not 0 <= number < len(self):
-            raise IndexError(number)
-        return bytes(self._data[self._starts[number] : self._starts[number + 1]])
-
-    def close(self) -> None:
-        """Unmap the file; may be called twice."""
-        if isinstance(self._data, mmap.mmap):
-            self._data.close()
-
-    def _kept_starts(self) -> NDArray[np.int64]:
-        if self.size < _PIECE_BYTES:
-            return self._found_starts()  # in a few milliseconds: not worth a file
-        name = f"{self.path.name}.{self._key}.lines.npy"
-        places = (self.path.with_name(f".{name}"), cache_dir() / "search" / "lines" / name)
-        for place in places:
-            if place.exists():
-                kept: NDArray[np.int64] = np.load(place, mmap_mode="r")
-                return kept
-        starts = self._found_starts()
-        for place in places:
-            draft = place.with_suffix(f".{os.getpid()}.npy")
-            try:
-                place.parent.mkdir(parents=True, exist_ok=True)
-                np.save(draft, starts)
-                draft.replace(place)
-            except OSError:
-                with suppress(OSError):
-                    draft.unlink(missing_ok=True)
-                continue  # a folder that is not ours to write: the next place, or the same search next time
-            return starts
-        return starts
-
-    def _found_starts(self) -> NDArray[np.int64]:
-        """Where each line begins, and where the last one ends."""
-        ends = [np.zeros(1, dtype=np.int64)]
-        for begin in range(0, self.size, _PIECE_BYTES):
-            piece = np.frombuffer(self._data[begin : begin + _PIECE_BYTES], dtype=np.uint8)
-            ends.append(np.flatnonzero(piece == ord("\n")).astype(np.int64) + (begin + 1))
-        starts = np.concatenate(ends)
-        return starts if starts[-1] == self.size else np.append(starts, self.size)
 
 
 class CorpusFile:

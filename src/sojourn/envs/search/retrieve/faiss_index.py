@@ -14,8 +14,9 @@ from typing import Any
 import numpy as np
 
 from sojourn.envs.search.records import Hit
-from sojourn.envs.search.retrieve.corpus_file import CorpusFile, fingerprint
+from sojourn.envs.search.retrieve.corpus_file import CorpusFile
 from sojourn.envs.search.retrieve.encoders import Encoder, make_encoder
+from sojourn.envs.search.retrieve.line_file import fingerprint
 from sojourn.errors import ConfigError, DataError, EnvError, MissingDependencyError
 
 try:

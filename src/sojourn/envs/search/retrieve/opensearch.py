@@ -42,9 +42,9 @@ class OpenSearchClient:
         url: str,
         limits: Limits,
         *,
-        fields: Sequence[str] = ("title^2", "text", "contents"),
-        user: str | None = None,
-        password: str | None = None,
+        fields: Sequence[str],
+        user: str | None,
+        password: str | None,
     ) -> None:
         base, _, index = url.rstrip("/").rpartition("/")
         if not _INDEX.fullmatch(index) or "//" not in base or base.endswith("/"):

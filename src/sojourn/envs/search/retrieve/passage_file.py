@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import mmap
 from array import array
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sojourn.envs.search.records import Passage
+from sojourn.envs.search.retrieve.mapped_file import MappedFile
 from sojourn.envs.search.retrieve.words import storable
 from sojourn.errors import DataError
 
@@ -103,12 +103,10 @@ class PassageFile:
             self._offsets: NDArray[np.uint64] = np.load(folder / OFFSETS, mmap_mode="r")
             self._ids: NDArray[np.uint64] = np.load(folder / IDS, mmap_mode="r")
             self._numbers: NDArray[np.uint32] = np.load(folder / NUMBERS, mmap_mode="r")
-            with (folder / PASSAGES).open("rb") as file:
-                size = file.seek(0, 2)
-                self._lines: mmap.mmap | bytes = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) if size else b""
+            self._lines = MappedFile(folder / PASSAGES)
         except (OSError, ValueError, EOFError) as error:
             raise DataError(f"{folder} holds no passages that can be read: {error}") from error
-        if len(self._ids) != len(self) or len(self._numbers) != len(self) or int(self._offsets[-1]) != size:
+        if len(self._ids) != len(self) or len(self._numbers) != len(self) or int(self._offsets[-1]) != self._lines.size:
             raise DataError(f"{folder}: the passages and their tables do not belong together; build the index again")
 
     def __len__(self) -> int:
@@ -117,7 +115,7 @@ class PassageFile:
     def __getitem__(self, number: int) -> Passage:
         if not 0 <= number < len(self):
             raise IndexError(number)
-        passage_id, title, text = json.loads(self._lines[self._offsets[number] : self._offsets[number + 1]])
+        passage_id, title, text = json.loads(self._lines.between(self._offsets[number], self._offsets[number + 1]))
         return Passage(passage_id=passage_id, title=title, text=text)
 
     def __iter__(self) -> Iterator[Passage]:
@@ -136,8 +134,7 @@ class PassageFile:
 
     def close(self) -> None:
         """Unmap the passages; may be called twice."""
-        if isinstance(self._lines, mmap.mmap):
-            self._lines.close()
+        self._lines.close()
 
     def __enter__(self) -> PassageFile:
         return self

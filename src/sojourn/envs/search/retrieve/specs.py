@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
-from sojourn.envs.search.records import Retriever
+from sojourn.envs.search.records import Hit, Retriever
 from sojourn.envs.search.retrieve.gather import Batched, Cached
 from sojourn.envs.search.retrieve.guard import Limits
 from sojourn.errors import ConfigError, unknown_name
@@ -149,16 +149,9 @@ def _open_atlas(rest: str, options: Options) -> Retriever:
 def _open_faiss(rest: str, options: Options) -> Retriever:
     from sojourn.envs.search.retrieve.faiss_index import FaissIndex, FaissSettings
 
-    index, batch = FaissIndex(Path(rest), _read(FaissSettings, options)), _read(BatchSettings, options)
+    index = FaissIndex(Path(rest), _read(FaissSettings, options))
     # two: one is embedded while the other is searched, and what comes meanwhile waits to be the next batch
-    return Batched(
-        index.ask,
-        index.identity,
-        close=index.close,
-        window_s=batch.window_s,
-        max_batch=batch.max_batch,
-        max_in_flight=2,
-    )
+    return _batched(index, _read(BatchSettings, options), max_in_flight=2)
 
 
 def _open_http(rest: str, options: Options) -> Retriever:
@@ -166,7 +159,8 @@ def _open_http(rest: str, options: Options) -> Retriever:
 
     variable = _read(HttpSettings, options).token_variable
     limits = _read(Limits, options)
-    return _batched(SearchR1Client(rest, limits, None if variable is None else _secret(variable)), limits, options)
+    client = SearchR1Client(rest, limits, None if variable is None else _secret(variable))
+    return _batched(client, _read(BatchSettings, options), limits.max_in_flight)
 
 
 def _open_opensearch(rest: str, options: Options) -> Retriever:
@@ -181,27 +175,34 @@ def _open_opensearch(rest: str, options: Options) -> Retriever:
         user=_secret(settings.user_variable) if has_user else None,
         password=_secret(settings.password_variable) if has_user else None,
     )
-    return _batched(client, limits, options)
+    return _batched(client, _read(BatchSettings, options), limits.max_in_flight)
 
 
 def _open_web(rest: str, options: Options) -> Retriever:
     from sojourn.envs.search.retrieve.web_apis import WebSearch, WebSettings
 
     limits = _read(Limits, options)
-    search = WebSearch(rest, _read(WebSettings, options), limits)
+    client = WebSearch(rest, _read(WebSettings, options), limits)
     # one request a query is what these services offer
-    return Batched(
-        search.ask, search.identity, close=search.close, window_s=0.0, max_batch=1, max_in_flight=limits.max_in_flight
-    )
+    return _batched(client, BatchSettings(window_s=0.0, max_batch=1), limits.max_in_flight)
 
 
-def _batched(client: Any, limits: Limits, options: Options) -> Retriever:
-    batch = _read(BatchSettings, options)
+class _Client(Protocol):
+    """What answers many queries at once."""
+
+    identity: str
+
+    async def ask(self, queries: Sequence[str], k: int) -> list[list[Hit]]: ...
+
+    async def close(self) -> None: ...
+
+
+def _batched(client: _Client, batch: BatchSettings, max_in_flight: int) -> Retriever:
     return Batched(
         client.ask,
         client.identity,
         close=client.close,
         window_s=batch.window_s,
         max_batch=batch.max_batch,
-        max_in_flight=limits.max_in_flight,
+        max_in_flight=max_in_flight,
     )

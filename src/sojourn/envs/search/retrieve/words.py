@@ -13,10 +13,10 @@ MAX_STOP_WORDS = 4
 
 _WORD = re.compile(r"[^\W_]+")
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
-_FOLDED = str.maketrans(
-    {"ø": "o", "ł": "l", "đ": "d", "ð": "d", "ħ": "h", "\u0131": "i", "æ": "ae", "œ": "oe", "þ": "th"}
+UNDECOMPOSED = str.maketrans(
+    {"ø": "o", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "æ": "ae", "œ": "oe", "\u0131": "i", "ħ": "h", "ŧ": "t"}
 )
-"""Letters that Unicode does not take apart into a letter and a mark."""
+"""Letters with a stroke or a ligature have no decomposition: Unicode calls them letters of their own."""
 
 _STOP_WORDS = (
     "a about after all also an and any are as at be because been before being between both but by can could did do "
@@ -34,7 +34,7 @@ def words(text: str) -> list[str]:
     """The words of `text` in order: runs of letters and digits, case and accents folded, at most 64 characters each."""
     if not text.isascii():
         taken_apart = unicodedata.normalize("NFKD", text)
-        text = "".join(c for c in taken_apart if not unicodedata.combining(c)).casefold().translate(_FOLDED)
+        text = "".join(c for c in taken_apart if not unicodedata.combining(c)).casefold().translate(UNDECOMPOSED)
     return [word[:MAX_WORD_CHARS] for word in _WORD.findall(text.lower())]
 
 
