@@ -37,4 +37,4 @@ class TestInChromium(EnvContract):
     oracle_is_admissible = False
 
     def make_scenario(self) -> Scenario:
-        return shop_tasks(browser="chromium", max_commands=20)
+        return shop_tasks(browser="chromium", max_commands=8)

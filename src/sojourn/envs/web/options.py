@@ -2,16 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Set
+from collections.abc import Callable, Iterable, Set
 from functools import partial
 from typing import Literal, get_args
 
+from sojourn.envs.web.actions import FORMS
 from sojourn.envs.web.browser.protocol import MAX_LINES, Browser
 from sojourn.envs.web.browser.text import TextBrowser
 from sojourn.envs.web.browser.wsgi import WsgiApp
 from sojourn.errors import ConfigError, unknown_name
 
 BrowserName = Literal["text", "chromium"]
+
+_SEEN = """\
+{aim} You see a page as its accessibility tree: each line has the id of an element in brackets, its role, its name and \
+its state. Actions:
+{forms}
+click, type, select and hover take the id of an element on the page. type replaces what the field holds and presses \
+Enter afterwards unless the last argument is 0. {end}"""
+_END = """\
+goto opens an address in the current tab. When the objective is done, end with stop and the answer; stop [] where no \
+answer is asked for, stop [N/A] where it is impossible.
+The sites: {sites}."""
+
+
+def instructions(aim: str, sites: Iterable[str]) -> str:
+    """What an agent is told before an episode on `sites` (addresses, with what they are) that `stop` ends."""
+    return instructions_ending(aim, _END.format(sites=", ".join(sites)))
+
+
+def instructions_ending(aim: str, end: str) -> str:
+    """What an agent is told before an episode that ends otherwise: `end` says how."""
+    return _SEEN.format(aim=aim, forms="\n".join(FORMS.values()), end=end)
 
 
 def check_browser(browser: str) -> None:

@@ -8,7 +8,6 @@ from functools import partial
 
 from sojourn.envs.protocol import Env, Panel
 from sojourn.envs.task_list import TaskList
-from sojourn.envs.web.actions import FORMS
 from sojourn.envs.web.browser.chromium import ChromiumBrowser
 from sojourn.envs.web.browser.chromium.launch import require_chromium
 from sojourn.envs.web.browser.protocol import MAX_LINES, Browser, Observation
@@ -17,7 +16,7 @@ from sojourn.envs.web.commands import MAX_ANSWERS
 from sojourn.envs.web.episode import Ending, EpisodeEnv, EpisodeOracle, Limits, in_a_thread, one_by_one
 from sojourn.envs.web.miniwob.app import HOST, MiniWobApp, task_names
 from sojourn.envs.web.miniwob.solvers import SOLVERS
-from sojourn.envs.web.options import check_limits, env_id
+from sojourn.envs.web.options import check_limits, env_id, instructions_ending
 from sojourn.envs.web.problem import texts_in
 from sojourn.envs.web.view import View
 from sojourn.errors import ConfigError, DataError, EnvError, unknown_name
@@ -27,13 +26,6 @@ SEEDS: Mapping[str, range] = {"train": range(1_000), "validation": range(1_000, 
 """split -> the seeds of its instances of each page."""
 
 _VERSION = "miniwob-v1"
-_INSTRUCTIONS = """\
-Do what the objective says on a small web page. You see the page as its accessibility tree: each line has the id of an \
-element in brackets, its role, its name and its state. Actions:
-{forms}
-click, type, select and hover take the id of an element on the page. type replaces what the field holds and presses \
-Enter afterwards unless the last argument is 0. The page itself notices when the objective is done, or failed; stop \
-gives up."""
 
 
 class MiniWob:
@@ -74,7 +66,8 @@ class MiniWob:
     @property
     def instructions(self) -> str:
         """The actions."""
-        return _INSTRUCTIONS.format(forms="\n".join(FORMS.values()))
+        aim = "Do what the objective says on a small web page."
+        return instructions_ending(aim, "The page itself notices when the objective is done, or failed; stop gives up.")
 
     def tasks(self, split: str) -> Sequence[Task]:
         """Every page under the split's first seed, then under its second, and so on."""

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping, Sequence
 
 from sojourn.envs.protocol import Env, Panel
-from sojourn.envs.web.actions import FORMS
 from sojourn.envs.web.browser.protocol import MAX_LINES, Browser, Observation
 from sojourn.envs.web.browser.wsgi import WsgiApp
 from sojourn.envs.web.checks.diff import TableChange, changes
 from sojourn.envs.web.commands import MAX_ANSWERS
 from sojourn.envs.web.episode import Ending, EpisodeEnv, EpisodeOracle, Limits, in_a_thread, one_by_one
-from sojourn.envs.web.options import BrowserName, browser_maker, check_browser, check_limits, env_id
+from sojourn.envs.web.options import BrowserName, browser_maker, check_browser, check_limits, env_id, instructions
 from sojourn.envs.web.problem import texts_in
 from sojourn.envs.web.view import View
 from sojourn.envs.web.webapps.effects import SIDE_EFFECTS
@@ -29,14 +28,7 @@ PAGE_S = 60.0
 
 _VERSION = "webapps-v1"
 _SPLIT = "test"
-_INSTRUCTIONS = """\
-Use a shop, a forum and a tracker of tickets to do what the objective says. You see a page as its accessibility tree: \
-each line has the id of an element in brackets, its role, its name and its state. Actions:
-{forms}
-click, type, select and hover take the id of an element on the page. type replaces what the field holds and presses \
-Enter afterwards unless the last argument is 0. goto opens an address in the current tab. When the objective is done, \
-end with stop and the answer; stop [] where no answer is asked for, stop [N/A] where it is impossible.
-The sites: {sites}. You are logged in where the objective does not say otherwise."""
+_AIM = "Use a shop, a forum and a tracker of tickets to do what the objective says."
 
 
 class WebApps:
@@ -78,8 +70,8 @@ class WebApps:
     @property
     def instructions(self) -> str:
         """The actions and the sites."""
-        sites = ", ".join(f"http://{host} ({site})" for site, host in HOSTS.items())
-        return _INSTRUCTIONS.format(forms="\n".join(FORMS.values()), sites=sites)
+        sites = [f"http://{host} ({site})" for site, host in HOSTS.items()]
+        return f"{instructions(_AIM, sites)} You are logged in where the objective does not say otherwise."
 
     def tasks(self, split: str) -> tuple[Task, ...]:
         """All tasks by application; there is only one split."""

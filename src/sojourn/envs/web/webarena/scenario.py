@@ -10,14 +10,14 @@ from functools import cached_property
 from typing import Literal, get_args
 
 from sojourn.envs.protocol import Env, Panel
-from sojourn.envs.web.actions import FORMS, Goto, NewTab, TabFocus
+from sojourn.envs.web.actions import Goto, NewTab, TabFocus
 from sojourn.envs.web.browser.chromium import ChromiumBrowser
 from sojourn.envs.web.browser.chromium.launch import require_chromium
 from sojourn.envs.web.browser.protocol import MAX_LINES, Browser, Observation
 from sojourn.envs.web.browser.wsgi import WsgiApp
 from sojourn.envs.web.commands import MAX_ANSWERS
 from sojourn.envs.web.episode import Ending, EpisodeEnv, EpisodeOracle, Limits, in_a_thread
-from sojourn.envs.web.options import check_limits, env_id
+from sojourn.envs.web.options import check_limits, env_id, instructions
 from sojourn.envs.web.problem import texts_in
 from sojourn.envs.web.view import View
 from sojourn.envs.web.webarena.answers import final_answer
@@ -43,14 +43,6 @@ PAGE_S = 60.0
 """Seconds that a page of a real site may take."""
 
 _VERSION = "webarena-v1"
-_INSTRUCTIONS = """\
-Navigate web sites to do what the objective says. You see a page as its accessibility tree: each line has the id of an \
-element in brackets, its role, its name and its state. Actions:
-{forms}
-click, type, select and hover take the id of an element on the page. type replaces what the field holds and presses \
-Enter afterwards unless the last argument is 0. goto opens an address in the current tab. When the objective is done, \
-end with stop and the answer; stop [] where no answer is asked for, stop [N/A] where it is impossible.
-The sites: {sites}."""
 
 
 class WebArena:
@@ -102,7 +94,7 @@ class WebArena:
     @property
     def instructions(self) -> str:
         """The actions and the sites."""
-        return _INSTRUCTIONS.format(forms="\n".join(FORMS.values()), sites=", ".join(SHOWN.values()))
+        return instructions("Navigate web sites to do what the objective says.", SHOWN.values())
 
     @cached_property
     def official(self) -> Mapping[int, OfficialTask]:
