@@ -88,7 +88,7 @@ _COMMENTS = table(
     "I have wondered about this for years.",
     "Thank you, this helped a lot.",
     "Do you have a picture of it?",
-    "Try it the other way round.",
+    "Try it the other way about.",
     "My neighbor says the same.",
 )
 
