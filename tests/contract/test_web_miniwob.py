@@ -85,7 +85,7 @@ def test_a_name_that_is_no_page_is_refused() -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_page_is_solved_by_its_script(name: str) -> None:
-    for place in range(4):
+    for place in range(2):
         assert check_oracle(scenario(name), task(name, place), max_turns=12, admissible=False) is not None
 
 
@@ -145,10 +145,10 @@ def test_an_environment_keeps_the_contract() -> None:
 
 def test_many_episodes_at_once_are_each_their_own() -> None:
     async def together() -> list[StepResult]:
-        tasks = [task("enter-text", place) for place in range(8)]
+        tasks = [task("enter-text", place) for place in range(4)]
         return [results[0] for results in await asyncio.gather(*(played(each) for each in tasks))]
 
     seen = [result.observation for result in asyncio.run(together())]
-    alone = [asyncio.run(played(task("enter-text", place)))[0].observation for place in range(8)]
+    alone = [asyncio.run(played(task("enter-text", place)))[0].observation for place in range(4)]
     assert seen == alone
-    assert len(set(seen)) > 4
+    assert len(set(seen)) > 2

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import random
 from collections.abc import Iterator, Mapping
 
@@ -279,7 +280,7 @@ def test_random_walks_through_a_site_are_the_same(site: str) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", range(2, 5))
-@pytest.mark.parametrize("site", SITES)
+@pytest.mark.parametrize("seed", range(2, 2 + int(os.environ.get("SOJOURN_TEST_WALKS", "1"))))
+@pytest.mark.parametrize("site", ["shop", "admin", "code"])  # those with most forms
 def test_long_random_walks_through_a_site_are_the_same(site: str, seed: int) -> None:
-    asyncio.run(walk(site, seed=seed, steps=80))
+    asyncio.run(walk(site, seed=seed, steps=60))
