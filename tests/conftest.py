@@ -5,10 +5,16 @@ from __future__ import annotations
 import gc
 import logging
 import os
+import signal
+import threading
 
 # Tests run tiny tensors: a second thread costs more than it gives, most of all on a busy machine. PyTorch reads it when
 # it is loaded, here and in the processes that tests start.
 os.environ["OMP_NUM_THREADS"] = "1"
+
+# A shell starts what it puts into the background with Ctrl-C ignored, and so would be what tests start and interrupt.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN and threading.current_thread() is threading.main_thread():
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 gc.disable()  # while torch and transformers are loaded there is nothing to collect, and looking costs a second
 
