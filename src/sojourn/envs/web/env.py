@@ -8,7 +8,7 @@ from sojourn.envs.web.browser.protocol import Browser, Observation
 from sojourn.envs.web.browser.wsgi import WsgiApp
 from sojourn.envs.web.episode import Ending, EpisodeEnv, EpisodeOracle, Limits
 from sojourn.envs.web.problem import Problem, offered_texts
-from sojourn.envs.web.sites.hosts import HOSTS
+from sojourn.envs.web.sites.hosts import HOSTS, LOGINS
 from sojourn.envs.web.sites.world import World
 from sojourn.envs.web.view import View
 from sojourn.types import Task
@@ -16,14 +16,6 @@ from sojourn.types import Task
 Resolve = Callable[[Task], Problem]
 """Task -> what it asks for; raises `DataError` for a task of another environment."""
 MakeBrowser = Callable[[World], Browser]
-
-ACCOUNTS: Mapping[str, str] = {
-    "shop": "emma.lopez@gmail.com",
-    "admin": "admin",
-    "forum": "MarvelsGrantMan136",
-    "code": "byteblaze",
-}
-"""Site -> the account that an episode that starts logged in uses; WebArena's."""
 
 
 class SitesEpisode:
@@ -34,7 +26,7 @@ class SitesEpisode:
         self.world = World.restore(template)
         self.start_url, self.goal = problem.start_url, problem.intent
         self.cookies: Mapping[str, str] = {
-            HOSTS[site]: self.world.log_in(site, ACCOUNTS[site]) for site in problem.logged_in_sites
+            HOSTS[site]: self.world.log_in(site, LOGINS[site][0]) for site in problem.logged_in_sites
         }
 
     @property

@@ -2,37 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from functools import partial
-from typing import Literal, get_args
+from collections.abc import Mapping, Sequence
 
 from sojourn.envs.protocol import Env, Panel
-from sojourn.envs.web.actions import FORMS
-from sojourn.envs.web.browser.protocol import MAX_LINES, Browser
-from sojourn.envs.web.browser.text import TextBrowser
+from sojourn.envs.web.browser.protocol import MAX_LINES
 from sojourn.envs.web.commands import MAX_ANSWERS
 from sojourn.envs.web.env import WebEnv, WebOracle
+from sojourn.envs.web.options import BrowserName, browser_maker, check_browser, check_limits, env_id, instructions
 from sojourn.envs.web.problem import Entry, Problem, ProblemSet
 from sojourn.envs.web.sites.hosts import HOSTS
-from sojourn.envs.web.sites.world import World, template
+from sojourn.envs.web.sites.world import template
 from sojourn.envs.web.tasks.problems import TemplateProblems
 from sojourn.errors import ConfigError, DataError, unknown_name
 from sojourn.types import Task
-
-BrowserName = Literal["text", "chromium"]
 
 PANEL_TASKS = 120
 """Tasks of a panel, if its split has as many."""
 
 _VERSION = "web-v1"
-_INSTRUCTIONS = """\
-Navigate web sites to do what the objective says. You see a page as its accessibility tree: each line has the id of an \
-element in brackets, its role, its name and its state. Actions:
-{forms}
-click, type, select and hover take the id of an element on the page. type replaces what the field holds and presses \
-Enter afterwards unless the last argument is 0. goto opens an address in the current tab. When the objective is done, \
-end with stop and the answer; stop [] where no answer is asked for, stop [N/A] where it is impossible.
-The sites: {sites}."""
+_AIM = "Navigate web sites to do what the objective says."
 
 
 class Web:
@@ -40,10 +28,9 @@ class Web:
 
     `browser` is ``text`` (in process) or ``chromium`` (a real one). `sites`, `categories` and `templates` narrow what
     is drawn: a task stays if all its sites, its category and its template are named. `problems` are other tasks than
-    those of the templates. `max_steps` is the environment's own limit (absent: only
-    the rollout's horizon cuts); `max_lines` of a page are shown at once, the rest after `scroll`. `max_commands` bounds
-    the admissible commands that are listed, `max_answers` the answers among them (0 where no task asks for one); any
-    action is taken.
+    those of the templates. `max_steps` is the environment's own limit (absent: only the rollout's horizon cuts);
+    `max_lines` of a page are shown at once, the rest after `scroll`. `max_commands` bounds the admissible commands that
+    are listed, `max_answers` the answers among them (0 where no task asks for one); any action is taken.
     """
 
     example_command = "click [12]"
@@ -61,16 +48,10 @@ class Web:
         max_commands: int = 60,
         max_answers: int = MAX_ANSWERS,
     ) -> None:
-        if browser not in get_args(BrowserName):
-            raise unknown_name("Web browser", browser, get_args(BrowserName))
-        for name, value, least in (
-            ("max_steps", max_steps, 1),
-            ("max_lines", max_lines, 10),
-            ("max_commands", max_commands, 8),
-            ("max_answers", max_answers, 0),
-        ):
-            if value is not None and value < least:
-                raise ConfigError(f"Web: {name} must be >= {least}, got {value}")
+        check_browser(browser)
+        check_limits(max_steps=max_steps, max_lines=max_lines, max_commands=max_commands)
+        if max_answers < 0:
+            raise ConfigError(f"Web: max_answers must be >= 0, got {max_answers}")
         for site in sites or ():
             if site not in HOSTS:
                 raise unknown_name("Web site", site, HOSTS)
@@ -81,11 +62,9 @@ class Web:
         self._categories = None if categories is None else frozenset(categories)
         self._check_categories()
         self._max_steps, self._max_commands, self._max_answers = max_steps, max_commands, max_answers
-        self._make_browser = _browser_maker(browser, max_lines)
-        changes = [] if browser == "text" else [f"browser={browser}"]
-        changes += [] if max_steps is None else [f"max_steps={max_steps}"]
-        changes += [] if max_lines == MAX_LINES else [f"max_lines={max_lines}"]
-        self._env_id = "+".join([_VERSION, *changes])
+        # what our own sites answer is quick, and a thread that could be left alone would cost every step of them
+        self._make_browser = browser_maker(browser, known_hosts(HOSTS), max_lines, deadline_s=None)
+        self._env_id = env_id(_VERSION, browser=browser, max_steps=max_steps, max_lines=max_lines)
         self._tasks: dict[str, tuple[Task, ...]] = {}
 
     def _check_categories(self) -> None:
@@ -104,8 +83,7 @@ class Web:
     @property
     def instructions(self) -> str:
         """The actions and the sites."""
-        sites = ", ".join(f"http://{host} ({site})" for site, host in HOSTS.items())
-        return _INSTRUCTIONS.format(forms="\n".join(FORMS.values()), sites=sites)
+        return instructions(_AIM, [f"http://{host} ({site})" for site, host in HOSTS.items()])
 
     @property
     def splits(self) -> tuple[str, ...]:
@@ -159,12 +137,3 @@ class Web:
 def known_hosts(hosts: Mapping[str, str]) -> frozenset[str]:
     """The hosts that an episode can reach: those of the sites, with and without ``www.``."""
     return frozenset(hosts.values()) | {f"www.{host}" for host in hosts.values()}
-
-
-def _browser_maker(browser: BrowserName, max_lines: int) -> Callable[[World], Browser]:
-    hosts = known_hosts(HOSTS)
-    if browser == "text":
-        return partial(TextBrowser, hosts=hosts, max_lines=max_lines)
-    from sojourn.envs.web.browser.chromium import ChromiumBrowser  # only when asked for: playwright is an extra
-
-    return partial(ChromiumBrowser, hosts=hosts, max_lines=max_lines)
