@@ -10,10 +10,9 @@ from typing import Any
 from sojourn.envs.web.actions import Stop, parse
 from sojourn.envs.web.browser.text import TextBrowser
 from sojourn.envs.web.checks.diff import TableChange, changes
-from sojourn.envs.web.env import ACCOUNTS
 from sojourn.envs.web.problem import Problem, Verdict
 from sojourn.envs.web.scenario import known_hosts
-from sojourn.envs.web.sites.hosts import HOSTS
+from sojourn.envs.web.sites.hosts import HOSTS, LOGINS
 from sojourn.envs.web.sites.world import World, template
 from sojourn.envs.web.view import View
 
@@ -34,7 +33,7 @@ class End:
 async def _played(problem: Problem) -> End:
     world = World.restore(template())
     browser = TextBrowser(world, hosts=BROWSED)
-    cookies = {HOSTS[site]: world.log_in(site, ACCOUNTS[site]) for site in problem.logged_in_sites}
+    cookies = {HOSTS[site]: world.log_in(site, LOGINS[site][0]) for site in problem.logged_in_sites}
     await browser.open(problem.start_url, cookies)
     seen = await browser.observe()
     shown = [seen]
@@ -65,7 +64,7 @@ def played(problem: Problem) -> End:
 async def _started(problem: Problem) -> tuple[bytes, str]:
     world = World.restore(template())
     browser = TextBrowser(world, hosts=BROWSED)
-    cookies = {HOSTS[site]: world.log_in(site, ACCOUNTS[site]) for site in problem.logged_in_sites}
+    cookies = {HOSTS[site]: world.log_in(site, LOGINS[site][0]) for site in problem.logged_in_sites}
     await browser.open(problem.start_url, cookies)
     seen = await browser.observe()
     state = world.snapshot()
