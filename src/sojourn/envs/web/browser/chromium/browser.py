@@ -24,7 +24,7 @@ from sojourn.envs.web.actions import (
 )
 from sojourn.envs.web.browser import aims
 from sojourn.envs.web.browser.chromium.axtree import nodes_of
-from sojourn.envs.web.browser.chromium.host import ChromiumHost, gone, shared_chromium
+from sojourn.envs.web.browser.chromium.host import ChromiumHost, Running, gone, shared_chromium
 from sojourn.envs.web.browser.chromium.page import Page, PageGone
 from sojourn.envs.web.browser.chromium.server import EPISODE_HEADER, LoopbackServer, Served
 from sojourn.envs.web.browser.protocol import MAX_LINES, NO_PAGE_AFTER, NO_PAGE_BEFORE, Observation, error_message
@@ -129,7 +129,11 @@ class ChromiumBrowser:
     # ------------------------------------------------------------------------------------------------- opening, seeing
 
     async def _open(self, url: str, cookies: Mapping[str, str]) -> None:
-        running = await self._host.running()
+        await self._host.opened(lambda running: self._begin(running, cookies))
+        await self._in_time(self._goto(url))
+
+    async def _begin(self, running: Running, cookies: Mapping[str, str]) -> None:
+        """A context of its own with one empty page."""
         self._server = running.server
         self._key, self._served = running.server.add(self._app)
         self._context = await running.browser.new_context(
@@ -146,7 +150,6 @@ class ChromiumBrowser:
             await self._context.add_cookies(list(self._cookies(cookies)))
         self._context.on("page", self._new_pages.put_nowait)
         self._pages = [await self._new_page()]
-        await self._in_time(self._goto(url))
 
     def _cookies(self, cookies: Mapping[str, str]) -> list[dict[str, str]]:
         found = []

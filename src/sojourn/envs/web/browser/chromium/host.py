@@ -11,7 +11,7 @@ import atexit
 import contextlib
 import os
 import threading
-from collections.abc import Coroutine, Set
+from collections.abc import Callable, Coroutine, Set
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -66,6 +66,21 @@ class ChromiumHost:
             if self._running is None:
                 self._running = await self._start()
             return self._running
+
+    async def opened(self, open_in: Callable[[Running], Coroutine[Any, Any, T]]) -> T:
+        """What `open_in` opens in the browser. One that has died and was not missed yet is replaced, once: the episode
+        that opens now had nothing in it.
+        """
+        running = await self.running()
+        try:
+            return await open_in(running)
+        except Exception as error:
+            if type(error).__name__ != "TargetClosedError":  # playwright does not export its name
+                raise
+        async with self._starting:
+            if self._running is running:
+                await self._stop()
+        return await open_in(await self.running())
 
     async def _start(self) -> Running:
         server = LoopbackServer(self.aliases)
