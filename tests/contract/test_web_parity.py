@@ -17,10 +17,9 @@ from sojourn.envs.web.browser.aims import INTERACTIVE, options_of
 from sojourn.envs.web.browser.chromium import ChromiumBrowser, close_chromium
 from sojourn.envs.web.browser.protocol import Browser, Observation
 from sojourn.envs.web.browser.text import TextBrowser
-from sojourn.envs.web.env import ACCOUNTS
 from sojourn.envs.web.scenario import known_hosts
 from sojourn.envs.web.sites.hosts import HOSTS as SITES
-from sojourn.envs.web.sites.hosts import ORIGINS
+from sojourn.envs.web.sites.hosts import LOGINS, ORIGINS
 from sojourn.envs.web.sites.world import World, template
 
 CLICK = "click [{}]"
@@ -255,7 +254,7 @@ async def walk(site: str, seed: int, steps: int) -> None:
     text, real = TextBrowser(worlds[0], hosts, max_lines=5_000), ChromiumBrowser(worlds[1], hosts, max_lines=5_000)
     try:
         for browser, world in ((text, worlds[0]), (real, worlds[1])):
-            cookies = {SITES[name]: world.log_in(name, user) for name, user in ACCOUNTS.items() if name == site}
+            cookies = {SITES[site]: world.log_in(site, LOGINS[site][0])} if site in LOGINS else {}
             await browser.open(ORIGINS[site], cookies)
         rng = random.Random(f"{site}/{seed}")
         done: list[str] = []
