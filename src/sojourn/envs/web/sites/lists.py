@@ -1,12 +1,37 @@
-"""What every list of a site needs: the page asked for, and patterns that find words."""
+"""What the lists of the sites need: conditions, the page asked for, patterns that find words, and who asks."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
 
 from sojourn.envs.web.sites.framework import Context, NotFound
 from sojourn.envs.web.sites.render import Paging
 
 MAX_WORDS = 10
 """Words of a search that count; the others are left out."""
+
+
+@dataclass(kw_only=True, slots=True)
+class Filter:
+    """Conditions joined with AND, with the values of their named parameters."""
+
+    clauses: list[str] = field(default_factory=list)
+    values: dict[str, Any] = field(default_factory=dict)
+
+    def add(self, clause: str, **values: Any) -> None:
+        """Demand another condition."""
+        self.clauses.append(clause)
+        self.values |= values
+
+    @property
+    def where(self) -> str:
+        return f"WHERE {' AND '.join(self.clauses)}" if self.clauses else ""
+
+
+def me_of(ctx: Context) -> int:
+    """Id of who is logged in; 0 for nobody."""
+    return int(ctx.user["id"]) if ctx.user is not None else 0
 
 
 def page_of(ctx: Context, total: int, per_page: int) -> Paging:

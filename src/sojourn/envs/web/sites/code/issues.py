@@ -8,9 +8,7 @@ from typing import Any
 from sojourn.envs.web.sites.code.queries import (
     DAY,
     VISIBLE,
-    Filter,
     labels_of,
-    me_of,
     members_of,
     milestones_of,
     next_iid,
@@ -20,7 +18,7 @@ from sojourn.envs.web.sites.code.queries import (
 )
 from sojourn.envs.web.sites.code.rights import is_at_least
 from sojourn.envs.web.sites.framework import Context, Entry, Forbidden, NotFound, Reply, Routes
-from sojourn.envs.web.sites.lists import like, page_of
+from sojourn.envs.web.sites.lists import Filter, like, me_of, page_of
 
 routes = Routes()
 PER_PAGE = 20

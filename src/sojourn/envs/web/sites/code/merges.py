@@ -7,9 +7,7 @@ from typing import Any
 
 from sojourn.envs.web.sites.code.queries import (
     VISIBLE,
-    Filter,
     branches_of,
-    me_of,
     members_of,
     next_iid,
     notes_of,
@@ -19,7 +17,7 @@ from sojourn.envs.web.sites.code.queries import (
 from sojourn.envs.web.sites.code.repository import commit
 from sojourn.envs.web.sites.code.rights import is_at_least, require
 from sojourn.envs.web.sites.framework import BadRequest, Context, Entry, Forbidden, NotFound, Reply, Routes
-from sojourn.envs.web.sites.lists import like, page_of
+from sojourn.envs.web.sites.lists import Filter, like, me_of, page_of
 
 routes = Routes()
 PER_PAGE = 20

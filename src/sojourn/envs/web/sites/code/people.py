@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import sqlite3
 
-from sojourn.envs.web.sites.code.queries import PROJECT_COLUMNS, VISIBLE, me_of
+from sojourn.envs.web.sites.code.queries import PROJECT_COLUMNS, VISIBLE
 from sojourn.envs.web.sites.framework import Context, Entry, NotFound, Reply, Routes, local_path
-from sojourn.envs.web.sites.lists import like, page_of
+from sojourn.envs.web.sites.lists import like, me_of, page_of
 from sojourn.envs.web.sites.session import check_password
 
 routes = Routes()

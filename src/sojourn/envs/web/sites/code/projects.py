@@ -8,8 +8,6 @@ import sqlite3
 from sojourn.envs.web.sites.code.queries import (
     PROJECT_COLUMNS,
     VISIBLE,
-    Filter,
-    me_of,
     members_of,
     path_of,
     project_of,
@@ -17,7 +15,7 @@ from sojourn.envs.web.sites.code.queries import (
 from sojourn.envs.web.sites.code.repository import directory, fork_content
 from sojourn.envs.web.sites.code.rights import ROLES, require
 from sojourn.envs.web.sites.framework import Context, Entry, NotFound, Reply, Routes
-from sojourn.envs.web.sites.lists import like, page_of
+from sojourn.envs.web.sites.lists import Filter, like, me_of, page_of
 
 routes = Routes()
 PER_PAGE = 15

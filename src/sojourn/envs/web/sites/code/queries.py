@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 import sqlite3
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 from sojourn.envs.web.sites.framework import Context, NotFound
+from sojourn.envs.web.sites.lists import me_of
 
 DAY = re.compile(r"[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])")
 """A day as forms take it: ``2024-07-01``."""
@@ -22,28 +22,6 @@ PROJECT_COLUMNS = """
     (SELECT count(*) FROM code_project f WHERE f.forked_from = p.id) AS num_forks,
     (SELECT max(created) FROM code_commit k WHERE k.project_id = p.id) AS updated
 """
-
-
-@dataclass(kw_only=True, slots=True)
-class Filter:
-    """Conditions joined with AND, with the values of their named parameters."""
-
-    clauses: list[str] = field(default_factory=list)
-    values: dict[str, Any] = field(default_factory=dict)
-
-    def add(self, clause: str, **values: Any) -> None:
-        """Demand another condition."""
-        self.clauses.append(clause)
-        self.values |= values
-
-    @property
-    def where(self) -> str:
-        return f"WHERE {' AND '.join(self.clauses)}" if self.clauses else ""
-
-
-def me_of(ctx: Context) -> int:
-    """Id of who is logged in; 0 for nobody."""
-    return int(ctx.user["id"]) if ctx.user is not None else 0
 
 
 def project_of(ctx: Context, namespace: str, name: str) -> sqlite3.Row:

@@ -12,15 +12,13 @@ from sojourn.envs.web.sites.forum.queries import (
     PER_PAGE,
     SORTS,
     SOURCE,
-    Filter,
     forum_of,
     listing,
-    me_of,
     submission_of,
     user_of,
 )
 from sojourn.envs.web.sites.framework import Context, Entry, NotFound, Reply, Routes
-from sojourn.envs.web.sites.lists import like, page_of
+from sojourn.envs.web.sites.lists import Filter, like, me_of, page_of
 
 routes = Routes()
 MAX_DEPTH = 12

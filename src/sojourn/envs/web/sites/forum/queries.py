@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import sqlite3
-from dataclasses import dataclass, field
 from typing import Any
 
 from sojourn.envs.web.sites.data.dates import DAY_S, seconds_ago
 from sojourn.envs.web.sites.framework import Context, NotFound, Reply
-from sojourn.envs.web.sites.lists import page_of
+from sojourn.envs.web.sites.lists import Filter, me_of, page_of
 
 PER_PAGE = 20
 POINTS = "s.ups - s.downs + coalesce((SELECT sum(v.value) FROM forum_vote v WHERE v.submission_id = s.id), 0)"
@@ -34,24 +33,6 @@ SPANS = {"day": 1, "week": 7, "month": 30, "year": 365, "all": 0}
 """How far back lists by points go: the name in the query -> days, 0 for no limit."""
 
 
-@dataclass(kw_only=True, slots=True)
-class Filter:
-    """Conditions joined with AND, with the values of their named parameters."""
-
-    clauses: list[str] = field(default_factory=list)
-    values: dict[str, Any] = field(default_factory=dict)
-
-    def add(self, clause: str, **values: Any) -> None:
-        """Demand another condition."""
-        self.clauses.append(clause)
-        self.values |= values
-
-
-def me_of(ctx: Context) -> int:
-    """Id of who is logged in; 0 for nobody."""
-    return int(ctx.user["id"]) if ctx.user is not None else 0
-
-
 def listing(ctx: Context, template: str, wanted: Filter, sort: str, **values: Any) -> Reply:
     """A sorted page of the submissions that a filter admits; those of blocked users are left out."""
     if sort not in SORTS:
@@ -60,7 +41,7 @@ def listing(ctx: Context, template: str, wanted: Filter, sort: str, **values: An
     span = ctx.query.choice("t", tuple(SPANS), "all")
     if SPANS[span]:
         wanted.add("s.created >= :since", since=seconds_ago(SPANS[span] * DAY_S))
-    where = f"{SOURCE} WHERE {' AND '.join(wanted.clauses)}"
+    where = f"{SOURCE} {wanted.where}"
     found = ctx.db.execute(f"SELECT s.id {where} ORDER BY {SORTS[sort]}", wanted.values).fetchall()
     paging = page_of(ctx, len(found), PER_PAGE)
     ids = [row["id"] for row in found[paging.offset : paging.offset + PER_PAGE]]  # the rest is asked of these only
