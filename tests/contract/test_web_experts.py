@@ -47,8 +47,8 @@ class TestInTheTextBrowser(EnvContract):
         return Web()
 
 
-def for_small_policies() -> Web:
-    return Web(templates=LEARNABLE, max_commands=10, max_answers=0)
+def for_small_policies(*, prune: bool = False) -> Web:
+    return Web(templates=LEARNABLE, max_commands=10, max_answers=0, prune=prune)
 
 
 class TestWhatASmallPolicyLearns(EnvContract):
@@ -59,8 +59,17 @@ class TestWhatASmallPolicyLearns(EnvContract):
         return for_small_policies()
 
 
-def test_every_action_of_the_experts_is_listed_for_small_policies() -> None:
-    scenario = for_small_policies()
+class TestOnPrunedPages(EnvContract):
+    memory_episodes = 60
+    oracle_is_admissible = True
+
+    def make_scenario(self) -> Scenario:
+        return for_small_policies(prune=True)
+
+
+@pytest.mark.parametrize("prune", [False, True])
+def test_every_action_of_the_experts_is_listed_for_small_policies(prune: bool) -> None:
+    scenario = for_small_policies(prune=prune)
     for split in scenario.splits:
         for task in scenario.panel(split).tasks[::4]:
             assert check_oracle(scenario, task, admissible=True) is not None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 
 import pytest
 from tests.webproblems import PROBLEMS, SHOP, shop_tasks
@@ -89,6 +90,27 @@ def test_commands_are_few_and_hold_what_the_intent_is_about() -> None:
     assert len(commands("search/1", max_commands=20)) == 20
 
 
+def test_a_pruned_page_has_just_what_the_listed_commands_act_on() -> None:
+    async def run() -> None:
+        scenario = shop_tasks(prune=True, max_commands=10, max_lines=10, max_answers=2)
+        env = scenario.make()
+        for told in ((await env.reset(task(scenario, "search/1"))), (await env.step("click [2]"))):
+            page = told.observation.partition("\n\n")[2].partition("\nURL: ")[0].split("\n")
+            ids = [int(line[1 : line.index("]")]) for line in page]
+            found = await env.admissible_commands()
+            named = {int(number) for number in re.findall(r"(?:click|type) \[(\d+)\]", "\n".join(found))}
+            assert ids == sorted(ids)
+            assert len(found) == 10
+            assert named <= set(ids)
+            assert len(ids) <= len(named) + 2, "an answer of which no listed command is shown"
+            assert page == [env.observation.tree.texts[node_id - 1].strip() for node_id in ids]
+            assert max(ids) > 10, "lines after the first part of the page are to be among them"
+            assert not any(command.startswith("scroll") for command in found)
+        await env.close()
+
+    asyncio.run(run())
+
+
 def test_an_expert_finds_its_department_among_the_commands() -> None:
     async def run() -> None:
         scenario = shop_tasks()
@@ -146,6 +168,7 @@ def test_options_that_change_an_episode_are_in_the_id() -> None:
     assert shop_tasks().env_id == "web-v1"
     assert shop_tasks(max_steps=9, max_lines=50).env_id == "web-v1+max_steps=9+max_lines=50"
     assert shop_tasks(max_commands=30, sites=["shop"]).env_id == "web-v1"
+    assert shop_tasks(max_commands=30, prune=True).env_id == "web-v1+pruned=30"
 
 
 def test_sites_narrow_what_is_drawn() -> None:

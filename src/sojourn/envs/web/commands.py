@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 from sojourn.envs.web.actions import Action, Click, GoBack, Scroll, Select, Stop, Type, render
 from sojourn.envs.web.browser.aims import options_of
@@ -20,33 +21,50 @@ MAX_ANSWERS = 12
 _COMMON = words("the a an of to in on at for and or is are was what which how my me i it this that with")
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Listing:
+    """What is listed on a page, for a policy that chooses."""
+
+    commands: tuple[str, ...]
+    """In document order, then those that are always there."""
+    lines: tuple[int, ...]
+    """Ids of the lines that they act on or answer with, ascending."""
+
+
 def listed(
-    seen: Observation, intent: str, texts: Sequence[str], limit: int, max_answers: int = MAX_ANSWERS
-) -> tuple[str, ...]:
-    """At most `limit` actions on what is shown, in document order, then those that are always there.
+    seen: Observation,
+    intent: str,
+    texts: Sequence[str],
+    *,
+    limit: int,
+    max_answers: int = MAX_ANSWERS,
+    whole_page: bool = False,
+) -> Listing:
+    """At most `limit` actions on what is shown, or on the whole page.
 
     Where there are more, those stay whose names have most words in common with the intent. `texts` is what may be
     typed; answers are values on the page, `max_answers` of them at most.
     """
     wanted = _words(intent)
+    lines = list(enumerate(seen.tree.lines, 1)) if whole_page else _shown(seen)
+    answers = _answers(lines, max_answers)
     always: list[Action] = [GoBack()]
-    if len(seen.tree.lines) > seen.max_lines:
+    if len(seen.tree.lines) > seen.max_lines and not whole_page:
         always += [Scroll(down=True), Scroll(down=False)]
-    always += [Stop(), Stop(answer="N/A"), *(Stop(answer=answer) for answer in _answers(seen, max_answers))]
-    ranked: list[tuple[int, int, str]] = []
-    for number, line in _shown(seen):
+    always += [Stop(), Stop(answer="N/A"), *(Stop(answer=answer) for answer in answers)]
+    ranked: list[tuple[int, int, str, int]] = []
+    for number, line in lines:
         context = _nearness(line.name, wanted)
         for action, bonus in _actions(number, line.node, texts, wanted):
-            ranked.append((-(context + bonus), len(ranked), render(action)))
-    room = max(0, limit - len(always))
-    chosen = sorted(ranked)[:room]
-    commands = [command for _, _, command in sorted(chosen, key=lambda entry: entry[1])]
-    return tuple(dict.fromkeys([*commands, *map(render, always)]))[:limit]
+            ranked.append((-(context + bonus), len(ranked), render(action), number))
+    chosen = sorted(sorted(ranked)[: max(0, limit - len(always))], key=lambda entry: entry[1])
+    commands = tuple(dict.fromkeys([*(command for _, _, command, _ in chosen), *map(render, always)]))[:limit]
+    return Listing(commands=commands, lines=tuple(sorted({*answers.values(), *(entry[3] for entry in chosen)})))
 
 
-def _shown(seen: Observation) -> Iterator[tuple[int, Line]]:
+def _shown(seen: Observation) -> list[tuple[int, Line]]:
     lines = seen.tree.lines[seen.top : seen.top + seen.max_lines]
-    return iter(enumerate(lines, seen.top + 1))
+    return list(enumerate(lines, seen.top + 1))
 
 
 def _words(text: str) -> frozenset[str]:
@@ -76,10 +94,12 @@ def _actions(number: int, node: Node, texts: Sequence[str], wanted: frozenset[st
                 yield Select(node=number, option=name), 1 + _nearness(name, wanted)
 
 
-def _answers(seen: Observation, limit: int) -> list[str]:
-    found: dict[str, None] = {}
-    for _, line in _shown(seen):
+def _answers(lines: Sequence[tuple[int, Line]], limit: int) -> dict[str, int]:
+    """The first values on the page, each with the id of its line."""
+    found: dict[str, int] = {}
+    for number, line in lines:
         if line.node.role in _ANSWERS:
             for match in _ANSWER_VALUE.finditer(line.name):
-                found.setdefault(match[0])
-    return list(found)[:limit]
+                if len(found) < limit:
+                    found.setdefault(match[0], number)
+    return found

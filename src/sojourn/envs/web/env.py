@@ -65,15 +65,11 @@ class WebEnv(EpisodeEnv[SitesEpisode]):
         resolve: Resolve,
         template: Callable[[], bytes],
         make_browser: MakeBrowser,
-        *,
-        max_steps: int | None,
-        max_commands: int,
-        max_answers: int,
+        limits: Limits,
     ) -> None:
         async def begin(task: Task) -> SitesEpisode:
             return SitesEpisode(resolve(task), template())
 
-        limits = Limits(max_steps=max_steps, max_commands=max_commands, max_answers=max_answers)
         super().__init__(begin, lambda _: make_browser(self.world), limits)
 
     @property

@@ -14,7 +14,7 @@ from typing import Any, Generic, Protocol, TypeVar
 from sojourn.envs.web.actions import Action, ActionError, Stop, parse, render
 from sojourn.envs.web.browser.protocol import Browser, Observation
 from sojourn.envs.web.browser.wsgi import WsgiApp
-from sojourn.envs.web.commands import listed
+from sojourn.envs.web.commands import Listing, listed
 from sojourn.envs.web.view import View
 from sojourn.errors import EnvError
 from sojourn.types import StepResult, Task
@@ -83,6 +83,8 @@ class Limits:
     """Admissible commands that are listed at most."""
     max_answers: int
     """Answers among them at most."""
+    prunes: bool = False
+    """Whether of each page only the lines are shown that the listed commands act on or answer with."""
 
 
 class _State(Enum):
@@ -113,6 +115,7 @@ class EpisodeEnv(Generic[E]):
         self._episode: E | None = None
         self._browser: Browser | None = None
         self._seen: Observation | None = None
+        self._listed: tuple[Observation, Listing] | None = None
         self._plan: AsyncIterator[str] | None = None
         self._planned: tuple[int, str | None] | None = None
 
@@ -185,7 +188,8 @@ class EpisodeEnv(Generic[E]):
         What a page says stays within the lines of its tree: it can pass neither for these headings nor for an action.
         """
         seen = self.observation
-        parts = [f"OBSERVATION:\n{seen.text}", f"URL: {seen.url}", f"OBJECTIVE: {self.episode.goal}"]
+        text = seen.pruned(self._listing().lines) if self._limits.prunes else seen.text
+        parts = [f"OBSERVATION:\n{text}", f"URL: {seen.url}", f"OBJECTIVE: {self.episode.goal}"]
         parts.append(f"PREVIOUS ACTION: {self._previous}")
         return "\n".join([*parts, *([f"REMARK: {remark}"] if remark else [])])
 
@@ -193,8 +197,22 @@ class EpisodeEnv(Generic[E]):
         """Actions on what is shown, as many as the limits allow; see `commands.listed`."""
         if self._state is not _State.LIVE:
             return ()
-        episode, limits = self.episode, self._limits
-        return listed(self.observation, episode.goal, episode.texts(), limits.max_commands, limits.max_answers)
+        return self._listing().commands
+
+    def _listing(self) -> Listing:
+        """What is listed on the page that is shown; made once, though a pruned page and its commands ask for it."""
+        seen, episode, limits = self.observation, self.episode, self._limits
+        if self._listed is None or self._listed[0] is not seen:
+            listing = listed(
+                seen,
+                episode.goal,
+                episode.texts(),
+                limit=limits.max_commands,
+                max_answers=limits.max_answers,
+                whole_page=limits.prunes,
+            )
+            self._listed = seen, listing
+        return self._listed[1]
 
     async def expert_action(self) -> str | None:
         """The next action of the episode's plan, the same however often it is asked for before a step."""
@@ -209,7 +227,8 @@ class EpisodeEnv(Generic[E]):
         self._state = _State.CLOSED
         browser, self._browser = self._browser, None
         episode, self._episode = self._episode, None
-        plan, self._plan, self._seen = self._plan, None, None
+        plan, self._plan = self._plan, None
+        self._seen = self._listed = None
         try:
             if isinstance(plan, AsyncGenerator):  # it may wait in the middle
                 await plan.aclose()

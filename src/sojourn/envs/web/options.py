@@ -50,11 +50,12 @@ def check_limits(*, max_steps: int | None, max_lines: int, max_commands: int) ->
             raise ConfigError(f"Web: {name} must be >= {least}, got {value}")
 
 
-def env_id(version: str, *, browser: str, max_steps: int | None, max_lines: int) -> str:
+def env_id(version: str, *, browser: str, max_steps: int | None, max_lines: int, pruned_to: int | None = None) -> str:
     """A version and the options that change an episode."""
     changed = [] if browser == "text" else [f"browser={browser}"]
     changed += [] if max_steps is None else [f"max_steps={max_steps}"]
     changed += [] if max_lines == MAX_LINES else [f"max_lines={max_lines}"]
+    changed += [] if pruned_to is None else [f"pruned={pruned_to}"]
     return "+".join([version, *changed])
 
 

@@ -8,6 +8,7 @@ from sojourn.envs.protocol import Env, Panel
 from sojourn.envs.web.browser.protocol import MAX_LINES
 from sojourn.envs.web.commands import MAX_ANSWERS
 from sojourn.envs.web.env import WebEnv, WebOracle
+from sojourn.envs.web.episode import Limits
 from sojourn.envs.web.options import BrowserName, browser_maker, check_browser, check_limits, env_id, instructions
 from sojourn.envs.web.problem import Entry, Problem, ProblemSet
 from sojourn.envs.web.sites.hosts import HOSTS
@@ -30,7 +31,9 @@ class Web:
     is drawn: a task stays if all its sites, its category and its template are named. `problems` are other tasks than
     those of the templates. `max_steps` is the environment's own limit (absent: only the rollout's horizon cuts);
     `max_lines` of a page are shown at once, the rest after `scroll`. `max_commands` bounds the admissible commands that
-    are listed, `max_answers` the answers among them (0 where no task asks for one); any action is taken.
+    are listed, `max_answers` the answers among them (0 where no task asks for one); any action is taken. With `prune`,
+    of the whole page an agent sees only the lines that the listed commands act on or answer with, as methods do that
+    rank elements first: short pages for small policies, with nothing to scroll.
     """
 
     example_command = "click [12]"
@@ -47,6 +50,7 @@ class Web:
         max_lines: int = MAX_LINES,
         max_commands: int = 60,
         max_answers: int = MAX_ANSWERS,
+        prune: bool = False,
     ) -> None:
         check_browser(browser)
         check_limits(max_steps=max_steps, max_lines=max_lines, max_commands=max_commands)
@@ -61,10 +65,11 @@ class Web:
         self._sites = None if sites is None else frozenset(sites)
         self._categories = None if categories is None else frozenset(categories)
         self._check_categories()
-        self._max_steps, self._max_commands, self._max_answers = max_steps, max_commands, max_answers
+        self._limits = Limits(max_steps=max_steps, max_commands=max_commands, max_answers=max_answers, prunes=prune)
         # what our own sites answer is quick, and a thread that could be left alone would cost every step of them
         self._make_browser = browser_maker(browser, known_hosts(HOSTS), max_lines, deadline_s=None)
-        self._env_id = env_id(_VERSION, browser=browser, max_steps=max_steps, max_lines=max_lines)
+        pruned_to = max_commands if prune else None  # what is listed is what is seen
+        self._env_id = env_id(_VERSION, browser=browser, max_steps=max_steps, max_lines=max_lines, pruned_to=pruned_to)
         self._tasks: dict[str, tuple[Task, ...]] = {}
 
     def _check_categories(self) -> None:
@@ -118,14 +123,7 @@ class Web:
 
     def make(self) -> WebEnv:
         """A fresh environment for one episode."""
-        return WebEnv(
-            self.resolve,
-            template,
-            self._make_browser,
-            max_steps=self._max_steps,
-            max_commands=self._max_commands,
-            max_answers=self._max_answers,
-        )
+        return WebEnv(self.resolve, template, self._make_browser, self._limits)
 
     def oracle(self, env: Env) -> WebOracle:
         """The plan of the problem that `env` is in."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Protocol
@@ -50,6 +50,11 @@ class Observation:
         total = len(self.tree.texts)
         cut = "" if len(lines) == total else f"\n(lines {self.top + 1} to {self.top + len(lines)} of {total})"
         return f"{tab_line(self.titles, self.tab)}\n\n" + "\n".join(lines) + cut
+
+    def pruned(self, ids: Iterable[int]) -> str:
+        """The tabs, an empty line, and of the whole page the lines of these ids, not indented."""
+        lines = [self.tree.texts[node_id - 1].lstrip("\t") for node_id in ids]
+        return f"{tab_line(self.titles, self.tab)}\n\n" + "\n".join(lines)
 
     @property
     def title(self) -> str:
