@@ -86,7 +86,7 @@ def seed_result(seed: int, history: History) -> dict[str, Any]:
 
 async def all_tasks(seed: int, history: History) -> dict[str, Any]:
     """The policy after the last update on the whole environment's test panel, beside random play and the oracle."""
-    narrowing = ("levels", "categories", "depths", "hops")
+    narrowing = ("levels", "categories", "depths", "hops", "templates")
     options = {key: value for key, value in history.config.env.options.items() if key not in narrowing}
     found = await evaluate_checkpoint(history, "last", options=options, baselines=True)
     return {"seed": seed, **{name: evaluation.to_json() for name, evaluation in found.items()}}
