@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Mapping
 
-from sojourn.envs.web.browser.protocol import Browser, Observation
+from sojourn.envs.web.browser.protocol import Browser, MakeBrowser, Observation
 from sojourn.envs.web.browser.wsgi import WsgiApp
 from sojourn.envs.web.episode import Ending, EpisodeEnv, EpisodeOracle, Limits
 from sojourn.envs.web.problem import Problem, offered_texts
@@ -15,7 +15,6 @@ from sojourn.types import Task
 
 Resolve = Callable[[Task], Problem]
 """Task -> what it asks for; raises `DataError` for a task of another environment."""
-MakeBrowser = Callable[[World], Browser]
 
 
 class SitesEpisode:
@@ -70,7 +69,7 @@ class WebEnv(EpisodeEnv[SitesEpisode]):
         async def begin(task: Task) -> SitesEpisode:
             return SitesEpisode(resolve(task), template())
 
-        super().__init__(begin, lambda _: make_browser(self.world), limits)
+        super().__init__(begin, make_browser, limits)
 
     @property
     def problem(self) -> Problem:

@@ -12,7 +12,7 @@ from enum import Enum, auto
 from typing import Any, Generic, Protocol, TypeVar
 
 from sojourn.envs.web.actions import Action, ActionError, Stop, parse, render
-from sojourn.envs.web.browser.protocol import Browser, Observation
+from sojourn.envs.web.browser.protocol import Browser, MakeBrowser, Observation
 from sojourn.envs.web.browser.wsgi import WsgiApp
 from sojourn.envs.web.commands import Listing, listed
 from sojourn.envs.web.view import View
@@ -103,7 +103,7 @@ class EpisodeEnv(Generic[E]):
     def __init__(
         self,
         begin: Callable[[Task], Awaitable[E]],
-        make_browser: Callable[[WsgiApp], Browser],
+        make_browser: MakeBrowser,
         limits: Limits,
     ) -> None:
         self._begin = begin

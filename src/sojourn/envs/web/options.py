@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Set
+from collections.abc import Iterable, Set
 from functools import partial
 from typing import Literal, get_args
 
 from sojourn.envs.web.actions import FORMS
-from sojourn.envs.web.browser.protocol import MAX_LINES, Browser
+from sojourn.envs.web.browser.protocol import MAX_LINES, MakeBrowser
 from sojourn.envs.web.browser.text import TextBrowser
-from sojourn.envs.web.browser.wsgi import WsgiApp
 from sojourn.errors import ConfigError, unknown_name
 
 BrowserName = Literal["text", "chromium"]
@@ -59,9 +58,7 @@ def env_id(version: str, *, browser: str, max_steps: int | None, max_lines: int,
     return "+".join([version, *changed])
 
 
-def browser_maker(
-    browser: BrowserName, hosts: Set[str], max_lines: int, *, deadline_s: float | None
-) -> Callable[[WsgiApp], Browser]:
+def browser_maker(browser: BrowserName, hosts: Set[str], max_lines: int, *, deadline_s: float | None) -> MakeBrowser:
     """What opens a browser on sites at `hosts`; `deadline_s` bounds what the text browser waits for a page.
 
     Raises `MissingDependencyError` where there is no Chromium to open.

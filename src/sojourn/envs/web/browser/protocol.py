@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Protocol
 
 from sojourn.envs.web.actions import PageAction
+from sojourn.envs.web.browser.wsgi import WsgiApp
 from sojourn.envs.web.tree import Tree, tab_line
 
 MAX_LINES = 400
@@ -85,3 +86,7 @@ class Browser(Protocol):
 
     async def close(self) -> None:
         """Free everything; may be called twice."""
+
+
+MakeBrowser = Callable[[WsgiApp], Browser]
+"""Opens a browser on the sites of one episode."""
