@@ -98,7 +98,8 @@ class Tree:
     @cached_property
     def texts(self) -> tuple[str, ...]:
         """One line of text for each node."""
-        return tuple([_text_of(number, *line) for number, line in enumerate(self.lines, 1)])
+        lines = enumerate(self.lines, 1)
+        return tuple([_text_of(number, node, name, depth) for number, (node, name, depth) in lines])
 
     @property
     def text(self) -> str:
