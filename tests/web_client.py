@@ -184,7 +184,7 @@ def changed_tables(world: World, template: bytes) -> dict[str, int]:
         ]
         found = {}
         for table in tables:
-            if table in ("web_session", "sqlite_sequence", "sqlite_stat1"):
+            if table in ("web_session", "sqlite_sequence"):
                 continue
             here, there = f"SELECT * FROM main.{table}", f"SELECT * FROM original.{table}"
             ways = (f"{here} EXCEPT {there}", f"{there} EXCEPT {here}")

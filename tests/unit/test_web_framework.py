@@ -9,10 +9,11 @@ from random import Random
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from markupsafe import Markup, escape
 
 from sojourn.envs.web.sites.framework import Accounts, Context, Reply, Routes, Site, local_path
 from sojourn.envs.web.sites.hosts import ORIGINS
-from sojourn.envs.web.sites.render import Paging, amount, day, moment, money, paragraphs
+from sojourn.envs.web.sites.render import Paging, amount, day, environment, escaped, moment, money, paragraphs
 from sojourn.envs.web.sites.request import (
     BadRequest,
     Entry,
@@ -302,6 +303,19 @@ def test_formats() -> None:
 def test_paragraphs_are_escaped() -> None:
     assert paragraphs("a <b>\nc\n\n\n\nd & e") == "<p>a &lt;b&gt;<br>c</p><p>d &amp; e</p>"
     assert paragraphs("") == ""
+
+
+@given(st.one_of(st.text(), st.integers(), st.booleans(), st.none(), st.builds(Markup, st.text())))
+def test_pages_escape_as_markupsafe_does(value: object) -> None:
+    assert escaped(value) == escape(value)
+
+
+def test_templates_escape_by_the_quick_way() -> None:
+    assert "environment.escaped(" in environment().compile("{{ x }}", raw=True)
+    twice = environment().from_string(
+        "{% macro m(x) %}<i>{{ x }}</i>{% endmacro %}{{ m('<') }} {{ '<i>'|safe }} {{ x }}"
+    )
+    assert twice.render(x="a & b") == "<i>&lt;</i> <i> a &amp; b"
 
 
 @given(page=st.integers(1, 40), total=st.integers(0, 400))

@@ -11,8 +11,8 @@ and so loses a ``1`` that follows a ``12``).
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -40,18 +40,22 @@ FROM_CONTENT = words(
 """Roles whose name is made of what they hold: text in them that the name says is not shown again."""
 TEXT_FIELDS = frozenset({"textbox", "searchbox", "spinbutton"})
 """Roles that one types into (a combobox too, if it is no menu)."""
+_TAB = "\t"
 _TOKEN = re.compile(r"[\w.,:+-]*")
 
 
-@dataclass(slots=True, kw_only=True, eq=False)
+@dataclass(slots=True, eq=False)
 class Node:
-    """One node of a page, named and described as Chromium does."""
+    """One node of a page, named and described as Chromium does.
+
+    A page has hundreds, made anew at every look, which is why they may be made by position, and a leaf has no list.
+    """
 
     role: str
     name: str = ""
     properties: tuple[Property, ...] = ()
     """What is shown after the name, in Chromium's order; values are written as the reference writes them."""
-    children: list[Node] = field(default_factory=list)
+    children: Sequence[Node] = ()
     ref: Any = None
     """What the browser finds the element by; None for what cannot be acted on."""
     is_multiline: bool = False
@@ -82,6 +86,9 @@ class Line(NamedTuple):
     depth: int
 
 
+_line = Line._make  # in half the time of a call of the class
+
+
 @dataclass(frozen=True, kw_only=True)
 class Tree:
     """What is shown of a page."""
@@ -91,7 +98,8 @@ class Tree:
     @cached_property
     def texts(self) -> tuple[str, ...]:
         """One line of text for each node."""
-        return tuple(_text_of(number, line) for number, line in enumerate(self.lines, 1))
+        lines = enumerate(self.lines, 1)
+        return tuple([_text_of(number, node, name, depth) for number, (node, name, depth) in lines])
 
     @property
     def text(self) -> str:
@@ -120,38 +128,42 @@ class Tree:
 def lay_out(root: Node) -> Tree:
     """The lines of a page."""
     lines: list[Line] = []
-    _visit(root, 0, "", False, lines)
+    _visit((root,), 0, "", False, lines)
     return Tree(lines=tuple(lines))
 
 
-def _visit(node: Node, depth: int, said: str, in_content: bool, lines: list[Line]) -> None:
-    role, name = node.role, node.name
-    if name:
-        name = " ".join(name.split())
-    if role == "StaticText":
-        if name and name != said and not (in_content and name in said):
-            lines.append(Line(node, name, depth))
-        return
-    if role in _IGNORED_ROLES:
-        return
-    if role == "image":
-        node.role = role = "img"  # its name before Chromium 128
-    if name or (role not in _EMPTY) or (node.properties and role != "listitem"):
-        lines.append(Line(node, name, depth))
-        depth, said, in_content = depth + 1, name, role in FROM_CONTENT
-        if role in TEXT_FIELDS:
-            said = ""  # what a field holds is shown even if it is the field's name
-    elif role == "LabelText":
-        ticks = [child.name for child in node.children if child.role in ("checkbox", "radio")]
-        if ticks:
-            said, in_content = ticks[0], True
-    for child in node.children:
-        _visit(child, depth, said, in_content, lines)
+def _visit(nodes: Sequence[Node], depth: int, said: str, in_content: bool, lines: list[Line]) -> None:
+    """Append the lines of `nodes`, which are in a node that says `said`, if any."""
+    for node in nodes:
+        role, name = node.role, node.name
+        if name:
+            name = " ".join(name.split())
+        if role == "StaticText":
+            if name and name != said and not (in_content and name in said):
+                lines.append(_line((node, name, depth)))
+        elif role not in _IGNORED_ROLES:
+            if role == "image":
+                node.role = role = "img"  # its name before Chromium 128
+            if name or (role not in _EMPTY) or (node.properties and role != "listitem"):
+                lines.append(_line((node, name, depth)))
+                if node.children:
+                    # what a field holds is shown even if it is the field's name
+                    _visit(node.children, depth + 1, "" if role in TEXT_FIELDS else name, role in FROM_CONTENT, lines)
+            elif node.children:
+                ticked = _ticked(node) if role == "LabelText" else None
+                if ticked is None:
+                    _visit(node.children, depth, said, in_content, lines)
+                else:
+                    _visit(node.children, depth, ticked, True, lines)
 
 
-def _text_of(number: int, line: Line) -> str:
-    node, name, depth = line
-    text = f"{chr(9) * depth}[{number}] {node.role} {name!r}"
+def _ticked(label: Node) -> str | None:
+    """The name of the box that a label holds, if it holds one."""
+    return next((child.name for child in label.children if child.role in ("checkbox", "radio")), None)
+
+
+def _text_of(number: int, node: Node, name: str, depth: int) -> str:
+    text = f"{_TAB * depth}[{number}] {node.role} {name!r}"
     if node.properties:
         text += "".join([f" {key}: {_value(value)}" for key, value in node.properties])
     return text
@@ -170,7 +182,8 @@ def tab_line(titles: tuple[str, ...], current: int) -> str:
 
 
 def _printable(title: str) -> str:
-    return "".join(char if char.isprintable() else " " for char in " ".join(title.split()))
+    text = " ".join(title.split())
+    return text if text.isprintable() else "".join(char if char.isprintable() else " " for char in text)
 
 
 def page_error(host: str, message: str, code: str) -> Node:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from urllib.parse import quote, urljoin, urlsplit, urlunsplit
 
 from sojourn.envs.web.actions import ActionError
@@ -16,6 +17,7 @@ _FRAGMENT_SAFE = "%/:@!$&'()*+,;=~-._[]|\\?^{}"
 _SCHEME = re.compile(r"([a-zA-Z][a-zA-Z0-9+.-]*):(?![0-9])")
 
 
+@lru_cache(maxsize=4096)  # the same links are followed again and again
 def canonical(url: str) -> str | None:
     """An http address with what is special percent-encoded and the host in lower case; None if it is none."""
     try:

@@ -194,13 +194,11 @@ class Context:
 
     def take_notice(self) -> str:
         """The sentence that the last POST left for the next page; it is shown once."""
-        if self.session is None:
+        if self.session is None or not self.session.notice:
             return ""
-        row = self.db.execute("SELECT notice FROM web_session WHERE id = ?", (self.session.id,)).fetchone()
-        if row is None or not row[0]:
-            return ""
-        self.db.execute("UPDATE web_session SET notice = '' WHERE id = ?", (self.session.id,))
-        return str(row[0])
+        session, self.__dict__["session"] = self.session, replace(self.session, notice="")
+        self.db.execute("UPDATE web_session SET notice = '' WHERE id = ?", (session.id,))
+        return session.notice
 
     def render(self, template: str, *, status: int = 200, **values: Any) -> Reply:
         """A page from the site's own `template`; the template also sees ``ctx`` and ``notice``."""

@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import quote
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2.compiler import CodeGenerator
 from markupsafe import Markup, escape
 
 _FOLDER = Path(__file__).parent
@@ -86,8 +87,26 @@ class Paging:
         return numbers
 
 
+def escaped(value: object) -> str:
+    """`value` as text in which nothing is HTML, as markupsafe writes it; a `Markup` only if something had to change."""
+    if type(value) is str:
+        is_plain = not ("&" in value or "<" in value or ">" in value or '"' in value or "'" in value)
+        return value if is_plain else escape(value)
+    return str(value) if type(value) is int else escape(value)
+
+
+class _Generator(CodeGenerator):
+    """Templates that escape by `escaped`: the pieces are joined at once, and a `Markup` of each costs a third more."""
+
+    def write(self, x: str) -> None:
+        super().write("environment.escaped(" if x == "escape(" else x)
+
+
 class _Environment(Environment):
     """One that knows rows of SQLite: ``row.name`` is a column, found without an exception on the way."""
+
+    code_generator_class = _Generator
+    escaped = staticmethod(escaped)
 
     def getattr(self, obj: Any, attribute: str) -> Any:
         if type(obj) is sqlite3.Row:

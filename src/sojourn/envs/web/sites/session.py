@@ -37,6 +37,8 @@ class Session:
     id: int
     token: str
     user_id: int | None
+    notice: str = ""
+    """What the last POST left to be said on the next page."""
 
 
 def password_hash(login: str, password: str) -> str:
@@ -47,9 +49,9 @@ def password_hash(login: str, password: str) -> str:
 def find_session(db: sqlite3.Connection, site: str, token: str) -> Session | None:
     """The session that a cookie names on `site`, or None."""
     row = db.execute(
-        "SELECT id, token, user_id FROM web_session WHERE token = ? AND site = ?", (token, site)
+        "SELECT id, token, user_id, notice FROM web_session WHERE token = ? AND site = ?", (token, site)
     ).fetchone()
-    return None if row is None else Session(id=row[0], token=row[1], user_id=row[2])
+    return None if row is None else Session(id=row[0], token=row[1], user_id=row[2], notice=row[3])
 
 
 def new_session(db: sqlite3.Connection, site: str, user_id: int | None) -> Session:

@@ -26,8 +26,14 @@ def nodes_of(ax_nodes: Sequence[AxNode]) -> Node:
     by_id = {node["nodeId"]: node for node in ax_nodes}
     root = _made(ax_nodes[0])
     root.properties = (("focused", "True"),)  # unless the focus went to the window, which has no address bar here
-    _fill(ax_nodes[0], root.children, by_id)
+    root.children = _children(ax_nodes[0], by_id)
     return root
+
+
+def _children(parent: AxNode, by_id: Mapping[str, AxNode]) -> list[Node]:
+    found: list[Node] = []
+    _fill(parent, found, by_id)
+    return found
 
 
 def _fill(parent: AxNode, out: list[Node], by_id: Mapping[str, AxNode]) -> None:
@@ -41,9 +47,9 @@ def _fill(parent: AxNode, out: list[Node], by_id: Mapping[str, AxNode]) -> None:
         node = _made(child)
         out.append(node)
         if node.role not in _WITHOUT_PARTS:
-            _fill(child, node.children, by_id)
+            node.children = _children(child, by_id)
         elif child.get("value", {}).get("value"):
-            node.children.append(Node(role="StaticText", name=child["value"]["value"], ref=node.ref))
+            node.children = (Node(role="StaticText", name=child["value"]["value"], ref=node.ref),)
 
 
 def _made(node: AxNode) -> Node:

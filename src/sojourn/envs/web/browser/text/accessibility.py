@@ -5,7 +5,7 @@ Elements that never show in the laid-out tree (paragraphs, lists, plain boxes wi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from sojourn.envs.web.browser.text.document import (
     BUTTON_TYPES,
@@ -35,11 +35,15 @@ from sojourn.envs.web.browser.text.names import (
 )
 from sojourn.envs.web.tree import Node, Property, words
 
-Handler = Callable[["Builder", Element, list[Node]], None]
+Names = Sequence[str]
+"""Names of an element's attributes, which are asked of lxml once, for that costs as much as looking at them."""
+Handler = Callable[["Builder", Element, list[Node], Names], None]
 
 _STATES = frozenset({"aria-haspopup", "aria-expanded", "aria-pressed"})
 _SPECIAL = frozenset({"role", "aria-label", "aria-labelledby", "hidden", "aria-hidden", "style"})
 """Attributes that matter for every element."""
+
+_NAMING = frozenset({"aria-label", "aria-labelledby"})
 
 _REQUIRED = {False: ("required", "False"), True: ("required", "True")}
 _CHECKED = {False: ("checked", "false"), True: ("checked", "true")}
@@ -74,150 +78,161 @@ class Builder:
         element = self.document.root
         body = element.find("body")
         self.inside(element if body is None else body, children)
-        title = self.document.title
-        return Node(role="RootWebArea", name=title, properties=(_FOCUSED,), children=children, ref=element)
+        return Node("RootWebArea", self.document.title, (_FOCUSED,), children, element)
 
-    def inside(self, element: Element, out: list[Node]) -> None:
-        """Append the nodes of what an element holds."""
+    def inside(self, element: Element, out: list[Node], names: Names = ()) -> None:
+        """Append the nodes of what an element holds; what its attributes are (`names`) does not matter."""
         text = element.text
         if text and not text.isspace():
-            out.append(Node(role="StaticText", name=text, ref=element))
+            out.append(Node("StaticText", text, (), (), element))
         for child in element:
             tag = child.tag
             handler = _HANDLERS.get(tag, Builder.inside)
             if handler is not _skip and isinstance(tag, str):  # else a comment
                 names = child.keys()
                 if not names or _SPECIAL.isdisjoint(names):
-                    handler(self, child, out)
+                    handler(self, child, out, names)
                 elif not hides(child):
-                    self.special(child, handler, out)
+                    self.special(child, handler, out, names)
             text = child.tail
             if text and not text.isspace():
-                out.append(Node(role="StaticText", name=text, ref=element))
+                out.append(Node("StaticText", text, (), (), element))
 
-    def special(self, element: Element, handler: Handler, out: list[Node]) -> None:
+    def special(self, element: Element, handler: Handler, out: list[Node], names: Names) -> None:
         """An element whose attributes state a role or a name."""
         if element.get("role") is not None:
-            self.with_role(element, Builder.plain_named if handler is Builder.inside else handler, out)
+            self.with_role(element, Builder.plain_named if handler is Builder.inside else handler, out, names)
         elif handler is Builder.inside:
-            self.plain_named(element, out)
+            self.plain_named(element, out, names)
         else:
-            handler(self, element, out)
+            handler(self, element, out, names)
 
-    def plain_named(self, element: Element, out: list[Node]) -> None:
+    def plain_named(self, element: Element, out: list[Node], names: Names) -> None:
         """A box or list that has a name."""
-        name = stated_name(self.document, element)
+        name = stated_name(self.document, element, names)
         if name:
             self.add(element, _PLAIN_ROLES.get(element.tag, "generic"), name, (), out)
         else:
             self.inside(element, out)
 
-    def with_role(self, element: Element, handler: Handler, out: list[Node]) -> None:
+    def with_role(self, element: Element, handler: Handler, out: list[Node], names: Names) -> None:
         """An element whose role an attribute states."""
         role = element.get("role", "").split(" ")[0]
         if role in ("presentation", "none", ""):
             self.inside(element, out)
             return
         if _OWN_ROLES.get(element.tag) == role:  # says what it is anyway
-            handler(self, element, out)
+            handler(self, element, out, names)
             return
-        is_named = role in _NAMED_FROM_CONTENT
-        name = content_name(self.document, element) if is_named else stated_name(self.document, element)
+        name_of = content_name if role in _NAMED_FROM_CONTENT else stated_name
+        name = name_of(self.document, element, names)
         self.add(element, "image" if role == "img" else role, name, _LIVE.get(role, ()), out)
 
-    def add(self, element: Element, role: str, name: str, properties: tuple[Property, ...], out: list[Node]) -> Node:
+    def add(self, element: Element, role: str, name: str, properties: tuple[Property, ...], out: list[Node]) -> None:
         """A node with what the element holds as its children."""
         if element is self.focus:
             properties = (_FOCUSED, *properties)
-        node = Node(role=role, name=name, properties=properties, ref=element)
-        self.inside(element, node.children)
-        out.append(node)
-        return node
+        children: list[Node] = []
+        self.inside(element, children)
+        out.append(Node(role, name, properties, children, element))
+
+    def add_named(
+        self, element: Element, role: str, properties: tuple[Property, ...], out: list[Node], names: Names
+    ) -> None:
+        """A node whose name is made of its content."""
+        is_text = not len(element) and _NAMING.isdisjoint(names)
+        text = element.text if is_text else None
+        if text is None or text.isspace() or element is self.focus:
+            self.add(element, role, content_name(self.document, element, names), properties, out)
+        else:  # what most links and cells are: nothing but a text, which `lay_out` would drop, for the name says it
+            out.append(Node(role, squeezed(text), properties, (), element))
 
 
-def _skip(builder: Builder, element: Element, out: list[Node]) -> None:
+def _skip(builder: Builder, element: Element, out: list[Node], names: Names) -> None:
     """An element that is not shown."""
 
 
 def _structure(role: str) -> Handler:
-    def handle(builder: Builder, element: Element, out: list[Node]) -> None:
-        name = stated_name(builder.document, element)
+    def handle(builder: Builder, element: Element, out: list[Node], names: Names) -> None:
+        name = stated_name(builder.document, element, names)
         builder.add(element, role, name, (), out)
 
     return handle
 
 
 def _from_content(role: str) -> Handler:
-    def handle(builder: Builder, element: Element, out: list[Node]) -> None:
-        builder.add(element, role, content_name(builder.document, element), (), out)
+    def handle(builder: Builder, element: Element, out: list[Node], names: Names) -> None:
+        builder.add_named(element, role, (), out, names)
 
     return handle
 
 
-def _link(builder: Builder, element: Element, out: list[Node]) -> None:
-    if "href" not in element.attrib:
+def _link(builder: Builder, element: Element, out: list[Node], names: Names) -> None:
+    if "href" not in names:
         builder.inside(element, out)
         return
-    builder.add(element, "link", content_name(builder.document, element), _aria(element), out)
+    builder.add_named(element, "link", _aria(element, names), out, names)
 
 
-def _image(builder: Builder, element: Element, out: list[Node]) -> None:
+def _image(builder: Builder, element: Element, out: list[Node], names: Names) -> None:
     if element.get("alt") != "":
-        name = image_name(builder.document, element)
+        name = image_name(builder.document, element, names)
         out.append(Node(role="image", name=name, ref=element))
 
 
-def _section(builder: Builder, element: Element, out: list[Node]) -> None:
-    name = stated_name(builder.document, element)
+def _section(builder: Builder, element: Element, out: list[Node], names: Names) -> None:
+    name = stated_name(builder.document, element, names)
     if name:
         builder.add(element, "region", name, (), out)
     else:
         builder.inside(element, out)
 
 
-def _footer(builder: Builder, element: Element, out: list[Node]) -> None:
+def _footer(builder: Builder, element: Element, out: list[Node], names: Names) -> None:
     if any(ancestor.tag in _SECTIONING for ancestor in element.iterancestors()):
         builder.inside(element, out)
     else:
-        _structure("contentinfo")(builder, element, out)
+        _structure("contentinfo")(builder, element, out, names)
 
 
-def _separator(builder: Builder, element: Element, out: list[Node]) -> None:
+def _separator(builder: Builder, element: Element, out: list[Node], names: Names) -> None:
     out.append(Node(role="separator", properties=(("orientation", "horizontal"),), ref=element))
 
 
-def _fieldset(builder: Builder, element: Element, out: list[Node]) -> None:
-    legend = element.find("legend")
-    name = stated_name(builder.document, element) or ("" if legend is None else content(builder.document, legend))
+def _fieldset(builder: Builder, element: Element, out: list[Node], names: Names) -> None:
+    name, legend = stated_name(builder.document, element, names), element.find("legend")
+    if not name and legend is not None:
+        name = content(builder.document, legend)
     builder.add(element, "group", name, (), out)
 
 
-def _abbreviation(builder: Builder, element: Element, out: list[Node]) -> None:
-    builder.add(element, "Abbr", stated_name(builder.document, element) or squeezed(element.get("title", "")), (), out)
+def _abbreviation(builder: Builder, element: Element, out: list[Node], names: Names) -> None:
+    name = stated_name(builder.document, element, names) or squeezed(element.get("title", ""))
+    builder.add(element, "Abbr", name, (), out)
 
 
-def _details(builder: Builder, element: Element, out: list[Node]) -> None:
-    if "open" in element.attrib:
+def _details(builder: Builder, element: Element, out: list[Node], names: Names) -> None:
+    if "open" in names:
         builder.inside(element, out)
         return
     summary = element.find("summary")
     if summary is not None:
-        _summary(builder, summary, out)
+        _summary(builder, summary, out, summary.keys())
 
 
-def _summary(builder: Builder, element: Element, out: list[Node]) -> None:
+def _summary(builder: Builder, element: Element, out: list[Node], names: Names) -> None:
     parent = element.getparent()
     is_open = parent is not None and "open" in parent.attrib
-    name = content_name(builder.document, element)
+    name = content_name(builder.document, element, names)
     builder.add(element, "DisclosureTriangle", name, (_EXPANDED[is_open],), out)
 
 
 # ------------------------------------------------------------------------------------------------------------ tables
 
 
-def _table(builder: Builder, element: Element, out: list[Node]) -> None:
+def _table(builder: Builder, element: Element, out: list[Node], names: Names) -> None:
     caption = element.find("caption")
-    name = stated_name(builder.document, element)
+    name = stated_name(builder.document, element, names)
     around, builder.in_layout = builder.in_layout, is_layout(element)
     if not name and caption is not None and not builder.in_layout:
         name = content(builder.document, caption)
@@ -225,23 +240,22 @@ def _table(builder: Builder, element: Element, out: list[Node]) -> None:
     builder.in_layout = around
 
 
-def _row(builder: Builder, element: Element, out: list[Node]) -> None:
+def _row(builder: Builder, element: Element, out: list[Node], names: Names) -> None:
     if builder.in_layout:
         builder.inside(element, out)
     else:
-        name = stated_name(builder.document, element)
+        name = stated_name(builder.document, element, names)
         cells: list[Node] = []
         builder.inside(element, cells)
         out.append(Node(role="row", name=name, children=cells, ref=element))
 
 
-def _cell(builder: Builder, element: Element, out: list[Node]) -> None:
-    role = "LayoutTableCell" if builder.in_layout else "cell"
-    builder.add(element, role, content_name(builder.document, element), (), out)
+def _cell(builder: Builder, element: Element, out: list[Node], names: Names) -> None:
+    builder.add_named(element, "LayoutTableCell" if builder.in_layout else "cell", (), out, names)
 
 
-def _header_cell(builder: Builder, element: Element, out: list[Node]) -> None:
-    name = content_name(builder.document, element)
+def _header_cell(builder: Builder, element: Element, out: list[Node], names: Names) -> None:
+    name = content_name(builder.document, element, names)
     if builder.in_layout:
         builder.add(element, "LayoutTableCell", name, (), out)
         return
@@ -259,17 +273,17 @@ def _header_cell(builder: Builder, element: Element, out: list[Node]) -> None:
 # ---------------------------------------------------------------------------------------------------------- controls
 
 
-def _label(builder: Builder, element: Element, out: list[Node]) -> None:
+def _label(builder: Builder, element: Element, out: list[Node], names: Names) -> None:
     ticked = ticked_by(builder.document, element)
     if ticked is None:
         builder.inside(element, out)
     elif is_redundant(element, ticked):
         if len(element):
-            _input(builder, ticked, out)
+            _input(builder, ticked, out, ticked.keys())
     else:
-        node = Node(role="LabelText", ref=element)
-        builder.inside(element, node.children)
-        out.append(node)
+        children: list[Node] = []
+        builder.inside(element, children)
+        out.append(Node("LabelText", children=children, ref=element))
 
 
 def _state(builder: Builder, element: Element, *rest: Property) -> tuple[Property, ...]:
@@ -282,9 +296,9 @@ def _state(builder: Builder, element: Element, *rest: Property) -> tuple[Propert
     return properties
 
 
-def _aria(element: Element) -> tuple[Property, ...]:
+def _aria(element: Element, names: Names) -> tuple[Property, ...]:
     """States that attributes give to a link or button."""
-    if _STATES.isdisjoint(element.keys()):
+    if _STATES.isdisjoint(names):
         return ()
     attributes = element.attrib
     found: list[Property] = []
@@ -298,25 +312,25 @@ def _aria(element: Element) -> tuple[Property, ...]:
     return tuple(found)
 
 
-def _button(builder: Builder, element: Element, out: list[Node]) -> None:
-    node = Node(role="button", name=control_name(builder.document, element), ref=element)
-    node.properties = _state(builder, element, *_aria(element))
-    builder.inside(element, node.children)
-    out.append(node)
+def _button(builder: Builder, element: Element, out: list[Node], names: Names) -> None:
+    name, properties = control_name(builder.document, element, names), _state(builder, element, *_aria(element, names))
+    children: list[Node] = []
+    builder.inside(element, children)
+    out.append(Node("button", name, properties, children, element))
 
 
-def _input(builder: Builder, element: Element, out: list[Node]) -> None:
+def _input(builder: Builder, element: Element, out: list[Node], names: Names) -> None:
     kind = kind_of(element)
     if kind == "hidden":
         return
-    node = Node(role="textbox", name=control_name(builder.document, element), ref=element)
-    node.is_readonly = "readonly" in element.attrib
+    node = Node("textbox", control_name(builder.document, element, names), ref=element)
+    node.is_readonly = "readonly" in names
     out.append(node)
-    required = _REQUIRED["required" in element.attrib]
+    required = _REQUIRED["required" in names]
     if kind in BUTTON_TYPES or kind == "file":
         node.role, node.properties = "button", _state(builder, element)
         if kind != "file":
-            node.children.append(Node(role="StaticText", name=button_text(element), ref=element))
+            node.children = (Node("StaticText", button_text(element), ref=element),)
     elif kind in ("checkbox", "radio"):
         node.role, node.properties = kind, _state(builder, element, _CHECKED[is_checked(element)])
     elif kind in ("number", "range"):
@@ -325,19 +339,19 @@ def _input(builder: Builder, element: Element, out: list[Node]) -> None:
         first = required if kind == "number" else ("orientation", "horizontal")
         node.properties = _state(builder, element, first, *bounds, ("valuetext", value_of(element)))
         if kind == "number":
-            _add_value(element, node)
+            node.children = _lines_held(element)
     elif kind == "search":
         node.role, node.properties = "searchbox", _state(builder, element)
-        _add_value(element, node)
+        node.children = _lines_held(element)
     elif kind in ("text", "password", "email", "tel", "url"):
         node.properties = _state(builder, element, required)
-        if "list" in element.attrib:
+        if "list" in names:
             node.role = "combobox"
             node.properties = _state(builder, element, *_LISTED, required)
-        _add_value(element, node)
+        node.children = _lines_held(element)
     else:
         node.role, node.properties = _VALUE_ROLES.get(kind, "DateTime"), _state(builder, element)
-        _add_value(element, node)
+        node.children = _lines_held(element)
 
 
 def _bounds(element: Element, low: str, high: str) -> tuple[Property, Property]:
@@ -351,58 +365,55 @@ def _number(text: str | None, default: str) -> str:
         return default
 
 
-def _textarea(builder: Builder, element: Element, out: list[Node]) -> None:
-    node = Node(role="textbox", name=control_name(builder.document, element), ref=element, is_multiline=True)
-    node.is_readonly = "readonly" in element.attrib
-    node.properties = _state(builder, element, _REQUIRED["required" in element.attrib])
-    _add_value(element, node)
+def _textarea(builder: Builder, element: Element, out: list[Node], names: Names) -> None:
+    node = Node("textbox", control_name(builder.document, element, names), ref=element, is_multiline=True)
+    node.is_readonly = "readonly" in names
+    node.properties = _state(builder, element, _REQUIRED["required" in names])
+    node.children = _lines_held(element)
     out.append(node)
 
 
-def _add_value(element: Element, field: Node) -> None:
+def _lines_held(field: Element) -> list[Node]:
     """What a field shows, a text for each of its lines."""
-    for line in shown_value(element).split("\n"):
-        if line.strip():
-            field.children.append(Node(role="StaticText", name=line, ref=element))
+    return [Node("StaticText", line, ref=field) for line in shown_value(field).split("\n") if line.strip()]
 
 
-def _select(builder: Builder, element: Element, out: list[Node]) -> None:
-    name = control_name(builder.document, element)
+def _select(builder: Builder, element: Element, out: list[Node], names: Names) -> None:
+    name = control_name(builder.document, element, names)
     if is_menu(element):
-        node = Node(role="combobox", name=name, ref=element)
-        node.properties = _state(builder, element, _MENU, _EXPANDED[False])
+        role, properties = "combobox", _state(builder, element, _MENU, _EXPANDED[False])
     else:
-        many = ("multiselectable", str("multiple" in element.attrib))
-        rest = (many, ("orientation", "vertical"), _REQUIRED["required" in element.attrib])
-        node = Node(role="listbox", name=name, properties=_state(builder, element, *rest), ref=element)
-    out.append(node)
+        many = ("multiselectable", str("multiple" in names))
+        rest = (many, ("orientation", "vertical"), _REQUIRED["required" in names])
+        role, properties = "listbox", _state(builder, element, *rest)
     chosen = set(chosen_options(element))
+    children: list[Node] = []
     for child in element:
         if child.tag == "option":
-            node.children.append(_option(builder, child, chosen))
+            children.append(_option(builder, child, chosen))
         elif child.tag == "optgroup":
             options = [_option(builder, option, chosen) for option in child.iter("option")]
-            group = Node(role="group", name=squeezed(child.get("label", "")), children=options)
-            node.children.append(group)
+            children.append(Node("group", squeezed(child.get("label", "")), children=options))
+    out.append(Node(role, name, properties, children, element))
 
 
 def _option(builder: Builder, option: Element, chosen: set[Element]) -> Node:
     is_off = option.get("disabled") is not None or is_in_disabled_group(builder.document, option)
     state = _DISABLED if is_off else _SELECTED[option in chosen]
-    return Node(role="option", name=option_text(option), properties=(state,), ref=option)
+    return Node("option", option_text(option), (state,), ref=option)
 
 
 def _range_shown(role: str, low: str, high: str) -> Handler:
-    def handle(builder: Builder, element: Element, out: list[Node]) -> None:
-        properties = (*_bounds(element, low, high), ("valuetext", ""))
-        out.append(Node(role=role, name=stated_name(builder.document, element), properties=properties, ref=element))
+    def handle(builder: Builder, element: Element, out: list[Node], names: Names) -> None:
+        name = stated_name(builder.document, element, names)
+        out.append(Node(role, name, (*_bounds(element, low, high), ("valuetext", "")), ref=element))
 
     return handle
 
 
 def _live(role: str) -> Handler:
-    def handle(builder: Builder, element: Element, out: list[Node]) -> None:
-        builder.add(element, role, stated_name(builder.document, element), _LIVE[role], out)
+    def handle(builder: Builder, element: Element, out: list[Node], names: Names) -> None:
+        builder.add(element, role, stated_name(builder.document, element, names), _LIVE[role], out)
 
     return handle
 

@@ -27,6 +27,7 @@ Edit = str | bool | tuple[int, ...]
 _UNKEEPABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 """What lxml keeps in no text."""
 _NOTHING = b"<html><body></body></html>"
+_WITH_ID = etree.XPath("//*[@id]")
 
 
 class Document:
@@ -58,7 +59,7 @@ class Document:
     def by_id(self) -> dict[str, Element]:
         """The first element of each id."""
         found: dict[str, Element] = {}
-        for element in self.root.xpath("//*[@id]"):
+        for element in _WITH_ID(self.root):
             found.setdefault(element.get("id"), element)
         return found
 
@@ -85,11 +86,14 @@ class Document:
         """Whether a disabled field set, selection or group of options may disable what is in it."""
         return any(group.get("disabled") is not None for group in self.root.iter("fieldset", "optgroup", "select"))
 
-    @property
+    @cached_property
     def title(self) -> str:
         """The document's title with its white space collapsed."""
         found = next(self.root.iter("title"), None)
-        return "" if found is None else " ".join("".join(found.itertext()).split())
+        if found is None:
+            return ""
+        text = "".join(found.itertext()) if len(found) else found.text or ""
+        return " ".join(text.split())
 
     def set_value(self, element: Element, value: str) -> None:
         """Type `value` into a text field, or set a field of another kind to it."""

@@ -7,6 +7,7 @@ off by blanks. Controls say what they hold. What has a role that is no part of a
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from sojourn.envs.web.browser.text.document import (
     BUTTON_TYPES,
@@ -35,15 +36,9 @@ _SILENT_ROLES = words("alert status form search navigation main article compleme
 _HIDING = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden")
 _HIDERS = frozenset({"hidden", "aria-hidden", "style"})
 _STATED = frozenset({"aria-label", "aria-labelledby"})
+_HOLDERS = words("input select textarea button progress meter")
+"""Elements that say what they hold in a name made of content."""
 _BULLET = "•"
-
-
-def is_hidden(element: Element) -> bool:
-    """Whether an element and all it holds are absent from the tree."""
-    if element.tag in HIDDEN or not isinstance(element.tag, str):
-        return True
-    names = element.keys()
-    return bool(names) and not _HIDERS.isdisjoint(names) and hides(element)
 
 
 def hides(element: Element) -> bool:
@@ -70,9 +65,9 @@ def squeezed(text: str) -> str:
     return " ".join(text.split())
 
 
-def stated_name(document: Document, element: Element) -> str:
-    """The name that attributes state: ``aria-labelledby``, ``aria-label``."""
-    if _STATED.isdisjoint(element.keys()):
+def stated_name(document: Document, element: Element, names: Sequence[str]) -> str:
+    """The name that attributes (their names are `names`) state: ``aria-labelledby``, ``aria-label``."""
+    if not names or _STATED.isdisjoint(names):
         return ""
     by = element.get("aria-labelledby")
     if by is not None:
@@ -83,10 +78,10 @@ def stated_name(document: Document, element: Element) -> str:
     return squeezed(element.get("aria-label", ""))
 
 
-def content_name(document: Document, element: Element) -> str:
+def content_name(document: Document, element: Element, names: Sequence[str]) -> str:
     """The name of a link, heading, cell or button: stated, else its content, else its title."""
-    name = stated_name(document, element)
-    return name or content(document, element) or squeezed(element.get("title", ""))
+    name = stated_name(document, element, names)
+    return name or content(document, element) or (squeezed(element.get("title")) if "title" in names else "")
 
 
 def content(document: Document, element: Element) -> str:
@@ -98,9 +93,9 @@ def content(document: Document, element: Element) -> str:
     return squeezed("".join(pieces))
 
 
-def control_name(document: Document, element: Element) -> str:
+def control_name(document: Document, element: Element, names: Sequence[str]) -> str:
     """The name of a control: stated, its labels, what a button shows, its title or placeholder."""
-    name = stated_name(document, element)
+    name = stated_name(document, element, names)
     if name:
         return name
     labels = document.labels.get(element)
@@ -140,29 +135,35 @@ def _label_text(document: Document, label: Element, control: Element) -> str:
 
 
 def _gather(document: Document, element: Element, pieces: list[str], left_out: Element | None) -> None:
-    if element.text:
-        pieces.append(element.text)
+    text = element.text
+    if text:
+        pieces.append(text)
     for child in element:
         tag = child.tag
-        if child is not left_out and not is_hidden(child):
-            _gather_child(document, child, tag, pieces, left_out)
-        if child.tail:
-            pieces.append(child.tail)
+        if child is not left_out and tag not in HIDDEN and isinstance(tag, str):  # else a comment
+            names = child.keys()
+            if not names or _HIDERS.isdisjoint(names) or not hides(child):
+                _gather_child(document, child, tag, names, pieces, left_out)
+        text = child.tail
+        if text:
+            pieces.append(text)
 
 
-def _gather_child(document: Document, child: Element, tag: str, pieces: list[str], left_out: Element | None) -> None:
+def _gather_child(
+    document: Document, child: Element, tag: str, names: Sequence[str], pieces: list[str], left_out: Element | None
+) -> None:
     if tag == "br":
         pieces.append(" ")
     elif tag == "img":
-        pieces += (" ", image_name(document, child), " ") if child.get("alt") != "" else ()
-    elif tag in ("input", "select", "textarea", "button", "progress", "meter"):
+        pieces += (" ", image_name(document, child, names), " ") if child.get("alt") != "" else ()
+    elif tag in _HOLDERS:
         pieces += (" ", _held(document, child), " ")
     elif tag == "label" and (ticked := ticked_by(document, child)) is not None and is_redundant(child, ticked):
         pieces += (" ", _held(document, ticked), " ") if len(child) else ()
-    elif tag in SILENT or child.get("role") in _SILENT_ROLES or (tag == "table" and not is_layout(child)):
+    elif tag in SILENT or (names and child.get("role") in _SILENT_ROLES) or (tag == "table" and not is_layout(child)):
         pieces.append(" ")
     else:
-        stated = stated_name(document, child)
+        stated = stated_name(document, child, names)
         is_block = tag in BLOCKS
         if is_block:
             pieces.append(" ")
@@ -185,12 +186,12 @@ def _held(document: Document, control: Element) -> str:
     if tag == "input" and kind_of(control) == "hidden":
         return ""
     is_field = tag == "textarea" or (tag == "input" and kind_of(control) not in (*BUTTON_TYPES, "checkbox", "radio"))
-    return (shown_value(control) if is_field else "") or control_name(document, control)
+    return (shown_value(control) if is_field else "") or control_name(document, control, control.keys())
 
 
-def image_name(document: Document, image: Element) -> str:
+def image_name(document: Document, image: Element, names: Sequence[str]) -> str:
     """Name of a picture."""
-    stated = stated_name(document, image)
+    stated = stated_name(document, image, names)
     return stated or squeezed(image.get("alt") or image.get("title") or "")
 
 

@@ -44,8 +44,8 @@ class Tab:
     def __init__(self) -> None:
         self._history = [Entry(url=BLANK)]
         self._at = 0
+        self._document: Document | None = None
         self._tree: Tree | None = None
-        self._load()
 
     @property
     def entry(self) -> Entry:
@@ -60,7 +60,7 @@ class Tab:
     @property
     def title(self) -> str:
         """Its title; of a page that is an error, the host."""
-        return host_of(self.url) if self.entry.error is not None else self._title
+        return host_of(self.url) if self.entry.error is not None else self.document.title
 
     @property
     def is_blank(self) -> bool:
@@ -74,14 +74,13 @@ class Tab:
             self._history[self._at] = entry
         else:
             self._push(entry)
-        self._load()
+        self._forget()
 
     def jump(self, url: str) -> None:
         """Go to another place of the same page."""
+        self.document.focus = None  # read by now: both entries share what is edited in it
         if url != self.url:
-            entry = self.entry
-            self._push(replace(entry, url=url))
-        self.document.focus = None
+            self._push(replace(self.entry, url=url))
         self.changed()
 
     def _push(self, entry: Entry) -> None:
@@ -95,7 +94,7 @@ class Tab:
             return False
         self._at += by
         self.entry.top = 0
-        self._load()
+        self._forget()
         return True
 
     def refresh(self, fetched: Fetched) -> None:
@@ -103,23 +102,29 @@ class Tab:
         fresh = _entry(fetched)
         fresh.edits = self.entry.edits
         self._history[self._at] = fresh
-        self._load()
+        self._forget()
 
     def not_sent_again(self) -> Fetched:
         """What is shown for a page that would have to be asked for by sending a form once more."""
         entry = self.entry
         return Fetched(url=entry.url, error="ERR_CACHE_MISS", method=entry.method, must_refetch=True)
 
-    def _load(self) -> None:
-        entry = self.entry
-        self.document = Document(entry.html)
-        if entry.edits:
-            edits, self.document.edits = entry.edits, entry.edits
-            self.document.restore(dict(edits))
-        else:
-            entry.edits = self.document.edits
-        self._title = self.document.title
-        self._tree = None
+    def _forget(self) -> None:
+        """Another page is shown than before: it is read when it is asked for."""
+        self._document = self._tree = None
+
+    @property
+    def document(self) -> Document:
+        """The page, read when it is asked for: a tab that was opened for an address never shows a blank one."""
+        if self._document is None:
+            entry = self.entry
+            self._document = Document(entry.html)
+            if entry.edits:
+                edits, self._document.edits = entry.edits, entry.edits
+                self._document.restore(dict(edits))
+            else:
+                entry.edits = self._document.edits
+        return self._document
 
     def changed(self) -> None:
         """The document was changed: the tree is made anew when it is asked for."""
