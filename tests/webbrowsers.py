@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -23,15 +25,22 @@ def why_no_chromium() -> str | None:
 
 
 def processes_below(parent: int) -> list[int]:
-    """Processes below `parent`, at any depth."""
-    found = []
-    for listed in Path(f"/proc/{parent}/task").glob("*/children"):
+    """Processes below `parent`, at any depth.
+
+    Found by their parents: the lists of children in /proc leave some out while others end.
+    """
+    children: dict[int, list[int]] = {}
+    for folder in Path("/proc").glob("[0-9]*"):
         try:
-            children = [int(child) for child in listed.read_text().split()]
+            stat = (folder / "stat").read_text(errors="replace")
         except OSError:
             continue  # ended meanwhile
-        for child in children:
-            found += [child, *processes_below(child)]
+        above = int(stat.rpartition(")")[2].split()[1])  # the name before it, in brackets, may hold anything
+        children.setdefault(above, []).append(int(folder.name))
+    found, level = [], [parent]
+    while level:
+        level = sorted(child for process in level for child in children.get(process, []))
+        found += level
     return found
 
 
@@ -42,3 +51,13 @@ def resident_bytes(process: int) -> int:
     except OSError:
         return 0
     return sum(int(line.split()[1]) << 10 for line in lines if line.startswith("Pss_Anon:"))
+
+
+def waited(is_so: Callable[[], bool], seconds: float = 300.0) -> bool:
+    """Whether `is_so` comes true: processes end, and give back memory, in their own time, but a leak stays."""
+    end = time.monotonic() + seconds
+    while not is_so():
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.5)
+    return True
