@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import gc
 import sys
-import time
 from collections.abc import Iterator, Mapping
 from importlib.util import find_spec
 from pathlib import Path
@@ -171,14 +170,6 @@ def test_an_interpreter_without_the_package_is_named(tmp_path: Path) -> None:
     bare.chmod(0o755)
     with pytest.raises(MissingDependencyError, match="webarena-verified"):
         Verified(bare)
-
-
-def test_an_evaluation_takes_milliseconds(verified: Verified) -> None:
-    record = final_answer("x", kind="RETRIEVE", item="string")
-    begun = time.perf_counter()
-    for _ in range(50):
-        verified.evaluate(0, record, [HOME])
-    assert (time.perf_counter() - begun) / 50 < 0.1
 
 
 # ------------------------------------------------------------------------------------------------- log-in and proxy
