@@ -28,6 +28,7 @@ addEventListener('invalid', event => {
 }, true);"""
 """Reports a form that is not sent. Chromium would say so in a bubble that goes away after a time."""
 _BUSY_TYPES = frozenset({"Document", "XHR", "Fetch", "Script", "Stylesheet"})
+_FILE = "The link leads to a file, which was not downloaded."
 _GONE = ("Target closed", "Target crashed", "has been closed", "Connection closed", "Session closed")
 
 
@@ -92,7 +93,8 @@ class Page:
         on("Network.responseReceived", self._received)
         on("Network.loadingFinished", lambda e: self._done(e["requestId"]))
         on("Network.loadingFailed", self._failed)
-        self.page.on("download", lambda _: self._remark("The link leads to a file, which was not downloaded."))
+        on("Page.downloadWillBegin", lambda e: self._remark(_FILE))  # deprecated, but told before a page has settled
+        self.page.on("download", lambda _: self._remark(_FILE))  # the browser's: it may come later than that
         self.page.on("dialog", self._dialog)
         self.page.on("crash", lambda _: self._end())
         self.page.on("close", lambda _: self._closed())
