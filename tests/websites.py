@@ -68,7 +68,18 @@ PAGES = {
     "/options": """<title>Options</title><form action="/sent" method="post"><label for="size">Size</label>
       <select id="size" name="size"><option label="Shown">Sent</option><option> Two\n words </option>
       <option value="">Nothing</option></select><button>Go</button></form>""",
+    "/downloads": """<title>Downloads</title><a href="/table" download>A table</a> <a href="/attached">A page</a>
+      <a href="/numbers">Numbers</a>""",
     "/long": "<title>Long</title>" + "".join(f"<p>Line {i}</p>" for i in range(1, 31)),
+}
+HTML = ("Content-Type", "text/html; charset=utf-8")
+FILES = {
+    "/file": ("200 OK", [("Content-Type", "application/zip")], b"PK"),
+    "/numbers": ("200 OK", [("Content-Type", "text/csv")], b"1,2"),
+    "/attached": ("200 OK", [HTML, ("Content-Disposition", "Attachment; filename=a.html")], b"<p>x"),
+    "/empty": ("204 No Content", [], b""),
+    "/huge": ("200 OK", [HTML], b"<p>x</p>" * 400_000),
+    "/plain": ("200 OK", [("Content-Type", "text/plain")], b"just <text>\nhere"),
 }
 
 
@@ -93,7 +104,7 @@ class Toy:
         return [body]
 
     def _answer(self, environ: dict[str, Any], path: str, query: str, host: str) -> tuple[str, list[Any], bytes]:
-        html = [("Content-Type", "text/html; charset=utf-8")]
+        html = [HTML]
         elsewhere = {
             "/loop": f"/loop?{len(query) % 7 * 'x'}",
             "/away": f"http://{HOST}/hello?from={host}",
@@ -101,14 +112,8 @@ class Toy:
         }
         if path in elsewhere:
             return "302 Found", [("Location", elsewhere[path])], b""
-        if path == "/file":
-            return "200 OK", [("Content-Type", "application/zip")], b"PK"
-        if path == "/empty":
-            return "204 No Content", [], b""
-        if path == "/huge":
-            return "200 OK", html, b"<p>x</p>" * 400_000
-        if path == "/plain":
-            return "200 OK", [("Content-Type", "text/plain")], b"just <text>\nhere"
+        if path in FILES:
+            return FILES[path]
         if path == "/set":
             return "303 See Other", [("Location", "/cookies"), ("Set-Cookie", "mood=good; Path=/")], b""
         if path == "/unset":

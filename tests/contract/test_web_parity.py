@@ -67,6 +67,7 @@ SCRIPTS: Mapping[str, tuple[str, list[Step]]] = {
     ),
     "redirects without end": (HOME, [(CLICK, "link", "Loop"), "go_back"]),
     "files": (HOME, [(CLICK, "link", "File"), (CLICK, "link", "Empty"), (CLICK, "link", "Huge"), "go_back"]),
+    "downloads": (f"{HOME}downloads", [(CLICK, "link", name) for name in ("A table", "A page", "Numbers")] * 2),
     "tabs": (
         HOME,
         [

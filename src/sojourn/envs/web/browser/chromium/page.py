@@ -10,13 +10,14 @@ import asyncio
 from collections.abc import Mapping
 from typing import Any
 
-from sojourn.envs.web.browser.protocol import NOT_FILLED, NOT_TAKEN
+from sojourn.envs.web.browser.protocol import A_FILE, NOT_FILLED, NOT_TAKEN
 from sojourn.envs.web.browser.urls import BLANK
 from sojourn.errors import EnvError
 
 _TURN = "new Promise(done => setTimeout(() => setTimeout(done)))"
 """Resolved after the page has handled what was in its queue: a form that was submitted has asked for its navigation."""
 _WORLD, _REFUSED = "sojourn", "sojournRefused"
+_REMARKS = {"missing": NOT_FILLED, "refused": NOT_TAKEN, "file": A_FILE}
 _WATCH = """let told = false;
 addEventListener('invalid', event => {
   event.preventDefault();
@@ -25,10 +26,17 @@ addEventListener('invalid', event => {
   setTimeout(() => { told = false; });
   event.target.focus();
   sojournRefused(event.target.validity.valueMissing ? 'missing' : 'refused');
-}, true);"""
-"""Reports a form that is not sent. Chromium would say so in a bubble that goes away after a time."""
+}, true);
+addEventListener('click', event => {
+  if (event.defaultPrevented || !event.target.closest?.('a[download][href]')) return;
+  event.preventDefault();
+  sojournRefused('file');
+});"""
+"""Reports a form that is not sent, which Chromium would say in a bubble that goes away after a time, and a link that
+is for downloading, of which it tells when the page may have settled.
+"""
 _BUSY_TYPES = frozenset({"Document", "XHR", "Fetch", "Script", "Stylesheet"})
-_FILE = "The link leads to a file, which was not downloaded."
+_PAGE_TYPES = frozenset({"text/html", "application/xhtml+xml", "text/plain"})
 _GONE = ("Target closed", "Target crashed", "has been closed", "Connection closed", "Session closed")
 
 
@@ -46,6 +54,7 @@ class Page:
         self._loading: set[str] = set()
         self._requested: set[str] = set()
         self._in_flight: dict[str, str] = {}
+        self._files: set[str] = set()
         self._changed = asyncio.Event()
         self.url: str = page.url or BLANK
         self.title = ""
@@ -93,8 +102,7 @@ class Page:
         on("Network.responseReceived", self._received)
         on("Network.loadingFinished", lambda e: self._done(e["requestId"]))
         on("Network.loadingFailed", self._failed)
-        on("Page.downloadWillBegin", lambda e: self._remark(_FILE))  # deprecated, but told before a page has settled
-        self.page.on("download", lambda _: self._remark(_FILE))  # the browser's: it may come later than that
+        on("Page.downloadWillBegin", lambda e: self._remark(A_FILE))  # a script's; links are told of before it
         self.page.on("dialog", self._dialog)
         self.page.on("crash", lambda _: self._end())
         self.page.on("close", lambda _: self._closed())
@@ -124,6 +132,7 @@ class Page:
         self.error = (self._document_error or "ERR_FAILED") if unreachable else None
         self.num_documents += 1
         self._in_flight.clear()
+        self._files.clear()
 
     def _moved(self, event: Mapping[str, Any]) -> None:
         if event["frameId"] == self._frame:
@@ -139,8 +148,17 @@ class Page:
             self._in_flight[event["requestId"]] = event["type"]
 
     def _received(self, event: Mapping[str, Any]) -> None:
-        if event.get("type") == "Document" and event["response"]["status"] in (204, 205):
+        if event.get("type") != "Document":
+            return
+        response = event["response"]
+        headers = {name.lower(): value for name, value in response["headers"].items()}
+        if response["status"] in (204, 205):
             self._remark("The site sent no page.")
+        elif (
+            headers.get("content-disposition", "").lower().startswith("attachment")
+            or response["mimeType"] not in _PAGE_TYPES
+        ):
+            self._files.add(event["requestId"])
 
     def _done(self, request: str) -> None:
         self._in_flight.pop(request, None)
@@ -149,11 +167,14 @@ class Page:
     def _failed(self, event: Mapping[str, Any]) -> None:
         if event.get("type") == "Document":
             self._document_error = event.get("errorText", "").removeprefix("net::")
+            # Chromium gives up what it does not show. Its event of a download may come after the page has settled.
+            if event["requestId"] in self._files and event.get("errorText") == "net::ERR_ABORTED":
+                self._remark(A_FILE)
         self._done(event["requestId"])
 
     def _refused(self, event: Mapping[str, Any]) -> None:
         if event["name"] == _REFUSED:
-            self._remark(NOT_FILLED if event["payload"] == "missing" else NOT_TAKEN)
+            self._remark(_REMARKS.get(event["payload"], NOT_TAKEN))
 
     def _remark(self, text: str) -> None:
         if text not in self.remarks:

@@ -21,7 +21,7 @@ from sojourn.envs.web.actions import (
     Type,
 )
 from sojourn.envs.web.browser import aims
-from sojourn.envs.web.browser.protocol import MAX_LINES, NO_PAGE_AFTER, NO_PAGE_BEFORE, Observation
+from sojourn.envs.web.browser.protocol import A_FILE, MAX_LINES, NO_PAGE_AFTER, NO_PAGE_BEFORE, Observation
 from sojourn.envs.web.browser.text.client import Client
 from sojourn.envs.web.browser.text.document import (
     Document,
@@ -238,6 +238,8 @@ class TextBrowser:
         return None
 
     def _follow(self, link: Element) -> str | None:
+        if "download" in link.attrib:
+            return A_FILE
         url = joined(self._tab.url, link.get("href", ""))
         if url is None:
             return None

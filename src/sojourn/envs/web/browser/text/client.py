@@ -7,6 +7,7 @@ from collections.abc import Mapping, Set
 from dataclasses import dataclass
 from html import escape
 
+from sojourn.envs.web.browser.protocol import A_FILE
 from sojourn.envs.web.browser.urls import host_of, joined, without_fragment
 from sojourn.envs.web.browser.wsgi import Reply, WsgiApp, call, site_failure
 
@@ -15,7 +16,7 @@ MAX_REQUESTS = 20
 USER_AGENT = "Mozilla/5.0 (Sojourn)"
 
 _EXPIRES = re.compile(r"\b(19[0-9]{2}|2000)\b")
-_SHOWN = ("text/plain", "text/css", "application/json", "text/javascript", "text/csv")
+_SHOWN = ("text/plain", "text/css", "application/json", "text/javascript")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -130,7 +131,7 @@ def _shown(url: str, method: str, reply: Reply) -> Fetched:
     if reply.status in (204, 205):
         return Fetched(url=url, remark="The site sent no page.")
     if is_attached or kind not in ("text/html", "application/xhtml+xml", "", *_SHOWN):
-        return Fetched(url=url, remark="The link leads to a file, which was not downloaded.")
+        return Fetched(url=url, remark=A_FILE)
     html = reply.body
     if kind in _SHOWN:
         html = f"<html><body><pre>{escape(html.decode('utf-8', errors='replace'))}</pre></body></html>".encode()
