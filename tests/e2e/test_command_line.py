@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import shutil
 import subprocess
@@ -14,12 +15,13 @@ import pytest
 import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tests.e2e.runs import EQUAL_FILES, HERE, ROOT, Runs, checkpoints
+from tests.toys import Buttons
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from sojourn.cli.assemble import Assembly, assemble
 from sojourn.engine.pretrained import quiet_transformers
 from sojourn.errors import DataError
-from sojourn.record.evaluation import read_evaluations
+from sojourn.record.evaluation import Evaluation, read_evaluations
 from sojourn.record.run_dir import RunDir
 from sojourn.record.trajectories import read_trajectories
 from sojourn.train.checkpoint import find_checkpoint, list_checkpoints
@@ -99,6 +101,18 @@ def test_evaluate_measures_any_checkpoint_as_the_run_itself_did(which: str, run:
     for evaluation in recorded:
         if evaluation.panel == added.panel:
             assert added.overall == evaluation.overall
+
+
+def test_evaluate_takes_a_trained_policy_to_another_environment(run: Path, runs: Runs) -> None:
+    out, where = runs.folder / "elsewhere.json", ["--env", "tests.toys:Buttons", "--options", "lengths=[1]"]
+    said(runs, "evaluate", str(run), *where, "--split", "train", "--out", str(out))
+    alone = Buttons(lengths=[1]).panel("train")
+    evaluation = Evaluation.from_json(json.loads(out.read_text()))
+    assert (evaluation.panel_sha256, evaluation.overall.num_tasks) == (alone.sha256, len(alone.tasks))
+    assert evaluation.agent.startswith("policy@")
+    watched = said(runs, "play", str(run), "--agent", "policy", *where)
+    assert "Press green." in watched
+    assert "[turn 1] press" in watched
 
 
 def test_an_agent_is_watched_at_play(run: Path, runs: Runs) -> None:

@@ -90,7 +90,7 @@ def test_an_environment_is_played_with_its_options(capsys: pytest.CaptureFixture
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["play"], "expected either a run or configuration, or --env NAME"),
+        (["play"], "expected a run or configuration, or --env NAME"),
         (["play", "--env", "tests.toys:Buttons", "--split", "tset"], "did you mean 'test'"),
         (["play", "--env", "tests.toys:Buttons", "--task", "pink"], "no task 'pink'"),
         (["play", "--env", "tests.toys:Buttons", "--options", "lengths"], "expected KEY=VALUE, got 'lengths'"),
@@ -130,6 +130,16 @@ def test_evaluating_a_run_adds_to_its_evaluations(tmp_path: Path, capsys: pytest
     with RunDir.open(run.path, for_writing=True):
         assert main(["evaluate", str(run.path), "--agent", "oracle"]) == 0
     assert "use --out FILE" in capsys.readouterr().err
+
+
+def test_a_run_is_evaluated_in_another_environment(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run = write_run(tmp_path / "toy")
+    before = read_evaluations(run.evaluations)
+    elsewhere = ["--env", "textcraft-procedural", "--max-tasks", "3"]
+    assert main(["evaluate", str(run.path), "--agent", "oracle", *elsewhere]) == 0
+    (added,) = read_evaluations(run.evaluations)[len(before) :]
+    assert (added.env_id, added.overall.success_rate) == ("textcraft-procedural-v1", 1)
+    assert f"oracle on {added.env_id}/test[:3]" in " ".join(capsys.readouterr().out.split())
 
 
 def test_plot_and_report_say_where_they_wrote(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -15,6 +15,8 @@ SURFACE = {
     "train": ["CONFIG", "--resume", "--model"],
     "evaluate": [
         "RUN|CONFIG",
+        "--env",
+        "--options",
         "--agent",
         "--checkpoint",
         "--split",

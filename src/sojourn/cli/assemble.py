@@ -30,8 +30,9 @@ class Assembly:
     engine: TorchEngine
     renderer: Renderer
 
-    def agent(self, temperature: float) -> LMAgent:
-        """The policy as an agent that samples at `temperature`."""
+    def agent(self, temperature: float, scenario: Scenario | None = None) -> LMAgent:
+        """The policy as an agent that samples at `temperature`, told how to act in `scenario` (its own, if absent)."""
+        told = self.scenario if scenario is None else scenario
         policy = self.config.policy
         return LMAgent(
             self.renderer,
@@ -46,8 +47,8 @@ class Assembly:
                 show_instructions=policy.show_instructions,
                 show_commands=policy.show_commands,
             ),
-            instructions=self.scenario.instructions,
-            example_command=self.scenario.example_command,
+            instructions=told.instructions,
+            example_command=told.example_command,
         )
 
 

@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from sojourn.cli.options import read_options
 from sojourn.cli.source import Source, make_agent, open_source
 from sojourn.config import TrainConfig
 from sojourn.envs.protocol import Panel
@@ -28,9 +29,9 @@ from sojourn.types import Trajectory
 
 def evaluate(options: argparse.Namespace) -> int:
     """Play the panel, print the table, and keep the result."""
-    source = open_source(options.source)
+    source = open_source(options.source, options.env, read_options(options.options or ()))
     config = source.config
-    assert config is not None  # no --env here
+    assert config is not None  # a run or configuration is required here
     panel = _panel(source, options.split or config.evaluate.final_split, options.max_tasks)
     evaluation, trajectories = _play(options, source, config, panel)
     print_evaluation(evaluation)

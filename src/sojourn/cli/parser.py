@@ -106,6 +106,7 @@ def _train(parser: argparse.ArgumentParser) -> None:
 
 def _evaluate(parser: argparse.ArgumentParser) -> None:
     _source(parser, required=True)
+    _env(parser)
     parser.add_argument("--agent", choices=AGENTS, default="policy", help="who plays (default: policy)")
     _checkpoint(parser)
     parser.add_argument("--split", help="split whose panel is played (default: evaluate.final_split)")
@@ -120,8 +121,7 @@ def _evaluate(parser: argparse.ArgumentParser) -> None:
 
 def _play(parser: argparse.ArgumentParser) -> None:
     _source(parser, required=False)
-    parser.add_argument("--env", metavar="NAME", help="environment to play instead: a name, module:Factory or a URL")
-    add_options(parser, "the environment that --env names")
+    _env(parser)
     parser.add_argument("--agent", choices=("human", *AGENTS), default="human", help="who plays (default: human)")
     _checkpoint(parser)
     parser.add_argument("--split", help="split to take the task from (default: evaluate.final_split, or test)")
@@ -140,6 +140,13 @@ def _source(parser: argparse.ArgumentParser, *, required: bool) -> None:
         nargs=None if required else "?",
         help="directory of a run, or a TOML configuration (its policy is the untrained one)",
     )
+
+
+def _env(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--env", metavar="NAME", help="environment to play in instead of its own: a name, module:Factory or a URL"
+    )
+    add_options(parser, "the environment that --env names")
 
 
 def _checkpoint(parser: argparse.ArgumentParser) -> None:

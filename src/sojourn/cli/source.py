@@ -29,20 +29,22 @@ class Source:
 
 
 def open_source(path: Path | None, env: str | None = None, options: Mapping[str, Any] | None = None) -> Source:
-    """The run or configuration at `path`, or the environment called `env`; exactly one of the two.
+    """The run or configuration at `path`, its environment replaced by the one called `env` where that is given; or just
+    that environment.
 
-    `options` are the environment's that is called `env`; a run or configuration says its own.
+    `options` are those of `env`; a run or configuration says its own.
     """
-    if (path is None) == (env is None):
-        raise ConfigError("expected either a run or configuration, or --env NAME")
+    if path is None and env is None:
+        raise ConfigError("expected a run or configuration, or --env NAME, or both")
+    if options and env is None:
+        raise ConfigError(f"--options: expected with --env only, for {path} says the environment's options itself")
     if path is None:
         assert env is not None
         return Source(scenario=open_scenario(env, options))
-    if options:
-        raise ConfigError(f"--options: expected with --env only, for {path} says the environment's options itself")
     run = RunDir.open(path) if path.is_dir() else None
     config = run.config() if run is not None else load_config(path)
-    return Source(scenario=open_scenario(config.env.name, config.env.options), config=config, run=run)
+    scenario = open_scenario(config.env.name, config.env.options) if env is None else open_scenario(env, options)
+    return Source(scenario=scenario, config=config, run=run)
 
 
 def make_agent(name: str, source: Source, checkpoint: str) -> tuple[Agent, Close]:
@@ -54,17 +56,17 @@ def make_agent(name: str, source: Source, checkpoint: str) -> tuple[Agent, Close
     if source.config is None:
         raise ConfigError("the agent 'policy' needs a run or a configuration, not just an environment")
     if source.run is None:
-        return _untrained(source.config)
+        return _untrained(source.config, source.scenario)
     from sojourn.cli.training import load_policy  # loads torch and transformers: seconds
 
-    return load_policy(source.run.path, checkpoint)
+    return load_policy(source.run.path, checkpoint, source.scenario)
 
 
-def _untrained(config: TrainConfig) -> tuple[Agent, Close]:
+def _untrained(config: TrainConfig, scenario: Scenario) -> tuple[Agent, Close]:
     from sojourn.cli.assemble import assemble  # loads torch and transformers: seconds
 
     parts = asyncio.run(assemble(config))
-    return parts.agent(config.evaluate.temperature), parts.engine.close
+    return parts.agent(config.evaluate.temperature, scenario), parts.engine.close
 
 
 async def _nothing() -> None:

@@ -15,7 +15,7 @@ from sojourn.cli.assemble import Assembly, assemble, make_engine, model_folder
 from sojourn.cli.live import make_progress
 from sojourn.cli.scenarios import open_scenario
 from sojourn.config import EvaluateConfig, TrainConfig
-from sojourn.envs.protocol import Panel
+from sojourn.envs.protocol import Panel, Scenario
 from sojourn.errors import ConfigError, DataError
 from sojourn.evaluate.panel import evaluate_panel, first_tasks
 from sojourn.evaluate.report import write_report
@@ -221,8 +221,10 @@ def _logging_to(path: Path) -> Iterator[None]:
         handler.close()
 
 
-def load_policy(run_dir: Path, checkpoint: str) -> tuple[Agent, Callable[[], Awaitable[None]]]:
-    """The policy of a run at `checkpoint` (``best``, ``last`` or an update number) as an agent, and its close."""
+def load_policy(run_dir: Path, checkpoint: str, scenario: Scenario) -> tuple[Agent, Callable[[], Awaitable[None]]]:
+    """The policy of a run at `checkpoint` (``best``, ``last`` or an update number) as an agent of `scenario`, which
+    need not be the run's, and its close.
+    """
     run = RunDir.open(run_dir)
     found = find_checkpoint(run.checkpoints, checkpoint)
 
@@ -232,7 +234,7 @@ def load_policy(run_dir: Path, checkpoint: str) -> tuple[Agent, Callable[[], Awa
         return parts
 
     parts = asyncio.run(make())
-    return parts.agent(parts.config.evaluate.temperature), parts.engine.close
+    return parts.agent(parts.config.evaluate.temperature, scenario), parts.engine.close
 
 
 def export_run(run_dir: Path, checkpoint: str, out: Path) -> None:
