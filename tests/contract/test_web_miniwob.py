@@ -99,6 +99,22 @@ def test_seeds_make_other_instances_and_one_seed_the_same() -> None:
     assert first != other
 
 
+def test_a_page_may_be_pruned_to_what_the_listed_commands_act_on() -> None:
+    from sojourn.envs.web.miniwob import MiniWob
+
+    pruned = MiniWob(names=["click-link"], prune=True, max_commands=8)
+    assert pruned.env_id == f"{scenario().env_id}+pruned=8"
+
+    async def run() -> None:
+        env = pruned.make()
+        told = await env.reset(pruned.tasks("test")[0])
+        assert "RootWebArea" not in told.observation
+        assert len(await env.admissible_commands()) <= 8
+        await env.close()
+
+    asyncio.run(run())
+
+
 def test_the_wrong_button_ends_the_episode_below_zero() -> None:
     async def wrong() -> StepResult:
         env = scenario("click-test-2").make()

@@ -123,6 +123,23 @@ def test_categories_narrow_the_tasks() -> None:
         WebApps(categories=["shopp"])
 
 
+def test_pages_may_be_pruned_to_what_the_listed_commands_act_on() -> None:
+    pruned = WebApps(prune=True, max_commands=10)
+    assert pruned.env_id == f"{scenario().env_id}+pruned=10"
+    for task in sample(4):
+        narrow = next(each for each in pruned.tasks("test") if each.task_id == task.task_id)
+        told, whole = asyncio.run(first_seen(pruned, narrow)), asyncio.run(first_seen(scenario(), task))
+        assert len(told.splitlines()) < min(25, len(whole.splitlines()))
+    assert check_oracle(pruned, narrow, max_turns=15, admissible=False) is not None
+
+
+async def first_seen(of: WebApps, task: Task) -> str:
+    env = of.make()
+    told = (await env.reset(task)).observation
+    await env.close()
+    return told
+
+
 def test_every_task_is_solved_by_its_script_and_paid_once() -> None:
     for task in scenario().tasks("test"):
         assert check_oracle(scenario(), task, max_turns=15, admissible=False) is not None

@@ -9,6 +9,7 @@ from typing import Literal, get_args
 from sojourn.envs.web.actions import FORMS
 from sojourn.envs.web.browser.protocol import MAX_LINES, MakeBrowser
 from sojourn.envs.web.browser.text import TextBrowser
+from sojourn.envs.web.episode import Limits
 from sojourn.errors import ConfigError, unknown_name
 
 BrowserName = Literal["text", "chromium"]
@@ -49,12 +50,12 @@ def check_limits(*, max_steps: int | None, max_lines: int, max_commands: int) ->
             raise ConfigError(f"Web: {name} must be >= {least}, got {value}")
 
 
-def env_id(version: str, *, browser: str, max_steps: int | None, max_lines: int, pruned_to: int | None = None) -> str:
+def env_id(version: str, limits: Limits, *, browser: str, max_lines: int) -> str:
     """A version and the options that change an episode."""
     changed = [] if browser == "text" else [f"browser={browser}"]
-    changed += [] if max_steps is None else [f"max_steps={max_steps}"]
+    changed += [] if limits.max_steps is None else [f"max_steps={limits.max_steps}"]
     changed += [] if max_lines == MAX_LINES else [f"max_lines={max_lines}"]
-    changed += [] if pruned_to is None else [f"pruned={pruned_to}"]
+    changed += [f"pruned={limits.max_commands}"] if limits.prunes else []  # what is listed is what is seen
     return "+".join([version, *changed])
 
 

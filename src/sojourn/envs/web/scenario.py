@@ -68,8 +68,7 @@ class Web:
         self._limits = Limits(max_steps=max_steps, max_commands=max_commands, max_answers=max_answers, prunes=prune)
         # what our own sites answer is quick, and a thread that could be left alone would cost every step of them
         self._make_browser = browser_maker(browser, known_hosts(HOSTS), max_lines, deadline_s=None)
-        pruned_to = max_commands if prune else None  # what is listed is what is seen
-        self._env_id = env_id(_VERSION, browser=browser, max_steps=max_steps, max_lines=max_lines, pruned_to=pruned_to)
+        self._env_id = env_id(_VERSION, self._limits, browser=browser, max_lines=max_lines)
         self._tasks: dict[str, tuple[Task, ...]] = {}
 
     def _check_categories(self) -> None:

@@ -45,6 +45,7 @@ class MiniWob:
         max_steps: int | None = None,
         max_lines: int = MAX_LINES,
         max_commands: int = 60,
+        prune: bool = False,
     ) -> None:
         for name in names or ():
             if name not in task_names():
@@ -54,9 +55,9 @@ class MiniWob:
         require_chromium()
         check_limits(max_steps=max_steps, max_lines=max_lines, max_commands=max_commands)
         self._names = task_names() if names is None else tuple(sorted(set(names)))
-        self._limits = Limits(max_steps=max_steps, max_commands=max_commands, max_answers=MAX_ANSWERS)
+        self._limits = Limits(max_steps=max_steps, max_commands=max_commands, max_answers=MAX_ANSWERS, prunes=prune)
         self._max_lines = max_lines
-        self._env_id = env_id(_VERSION, browser="text", max_steps=max_steps, max_lines=max_lines)
+        self._env_id = env_id(_VERSION, self._limits, browser="text", max_lines=max_lines)
 
     @property
     def env_id(self) -> str:

@@ -35,7 +35,8 @@ class WebApps:
     """Oscar (shop and dashboard), Spirit (forum) and Trac (tickets, wiki): 75 tasks, one split, ``test``.
 
     `browser` is ``text`` or ``chromium``; `categories` narrows the tasks; `max_steps` is the environment's own limit
-    (absent: only the rollout's horizon cuts), `max_lines` of a page are shown at once, `max_commands` are listed.
+    (absent: only the rollout's horizon cuts), `max_lines` of a page are shown at once, `max_commands` are listed,
+    and with `prune` only what these act on is shown.
     """
 
     example_command = "click [12]"
@@ -49,6 +50,7 @@ class WebApps:
         max_steps: int | None = None,
         max_lines: int = MAX_LINES,
         max_commands: int = 60,
+        prune: bool = False,
     ) -> None:
         check_browser(browser)
         for name in categories or ():
@@ -58,8 +60,8 @@ class WebApps:
         self._browser = browser
         self._categories = frozenset(categories or CATEGORIES)
         self._make_browser = browser_maker(browser, frozenset(HOSTS.values()), max_lines, deadline_s=PAGE_S)
-        self._limits = Limits(max_steps=max_steps, max_commands=max_commands, max_answers=MAX_ANSWERS)
-        self._env_id = env_id(_VERSION, browser=browser, max_steps=max_steps, max_lines=max_lines)
+        self._limits = Limits(max_steps=max_steps, max_commands=max_commands, max_answers=MAX_ANSWERS, prunes=prune)
+        self._env_id = env_id(_VERSION, self._limits, browser=browser, max_lines=max_lines)
         templates()  # the applications are loaded, or found missing, before an episode waits for them
 
     @property

@@ -66,6 +66,7 @@ class WebArena:
         max_steps: int | None = None,
         max_lines: int = MAX_LINES,
         max_commands: int = 60,
+        prune: bool = False,
     ) -> None:
         if evaluator not in get_args(Evaluator):
             raise unknown_name("WebArena evaluator", evaluator, get_args(Evaluator))
@@ -79,11 +80,11 @@ class WebArena:
         self._verified = Verified(interpreter(), self._sites.addresses)
         self._evaluator = evaluator
         self._judge: Judge | None = ChatJudge(judge_url, judge_model) if judge_url and judge_model else None
-        self._limits = Limits(max_steps=max_steps, max_commands=max_commands, max_answers=MAX_ANSWERS)
+        self._limits = Limits(max_steps=max_steps, max_commands=max_commands, max_answers=MAX_ANSWERS, prunes=prune)
         self._max_lines = max_lines
         suffix = "" if evaluator == "verified" else f"+evaluator={evaluator}"
         suffix += f"+judge={judge_model}" if judge_model else ""
-        self._env_id = env_id(_VERSION, browser="text", max_steps=max_steps, max_lines=max_lines) + suffix
+        self._env_id = env_id(_VERSION, self._limits, browser="text", max_lines=max_lines) + suffix
         self._sessions: dict[str, tuple[float, str]] = {}
 
     @property
