@@ -108,18 +108,24 @@ def final_evaluations(history: History) -> list[Evaluation]:
 
 
 async def evaluate_checkpoint(
-    history: History, which: str, *, options: Mapping[str, Any] | None = None, baselines: bool = False
+    history: History,
+    which: str,
+    *,
+    env: str | None = None,
+    options: Mapping[str, Any] | None = None,
+    baselines: bool = False,
 ) -> dict[str, Evaluation]:
-    """The policy of a checkpoint on the final panel, as the run itself evaluates; `options` make another environment.
+    """The policy of a checkpoint on the final panel, as the run itself evaluates; `env` and `options` make another
+    environment.
 
     With `baselines` random play and the oracle too.
     """
     config = history.config
-    scenario = load_scenario(config.env.name, config.env.options if options is None else options)
+    scenario = load_scenario(env or config.env.name, config.env.options if options is None else options)
     parts = await assemble(config)
     checkpoint = find_checkpoint(history.run.checkpoints, which)
     await parts.engine.load(checkpoint.engine_uri)
-    agents: dict[str, Agent] = {"policy": parts.agent(config.evaluate.temperature)}
+    agents: dict[str, Agent] = {"policy": parts.agent(config.evaluate.temperature, scenario)}
     if baselines:
         agents |= {"random": RandomAgent(), "oracle": OracleAgent()}
     found = {}

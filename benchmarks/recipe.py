@@ -14,12 +14,14 @@ import argparse
 import asyncio
 import json
 import sys
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 from _machine import machine, versions
 from _runs import arguments, complete_run, evaluate_checkpoint, final_evaluations, steps_of
+from sojourn.cli.options import read_options
 from sojourn.evaluate.history import History, read_history
 from sojourn.evaluate.plot import write_plot
 from sojourn.record.evaluation import Evaluation
@@ -31,6 +33,8 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--jobs", type=int, default=1, help="runs at the same time, one thread each if more than one")
     parser.add_argument("--all-tasks", action="store_true", help="test the first seed's policy on every category too")
+    parser.add_argument("--elsewhere", metavar="NAME", help="test every seed's policy in another environment too")
+    parser.add_argument("--elsewhere-options", nargs="+", metavar="KEY=VALUE", default=[])
     parser.add_argument("--out", type=Path, default=Path("runs"))
     args = parser.parse_args()
     with ThreadPoolExecutor(args.jobs) as pool:
@@ -46,6 +50,9 @@ def main() -> None:
     }
     if args.all_tasks:
         result["all_tasks"] = asyncio.run(all_tasks(args.seeds[0], histories[0]))
+    if args.elsewhere:
+        options = read_options(args.elsewhere_options)
+        result["elsewhere"] = elsewhere(args.elsewhere, options, args.seeds, histories)
     prefix = "" if args.recipe.stem == "train" else f"{args.recipe.stem}."
     (folder / f"{prefix}result.json").write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
     write_plot(histories, folder / f"{prefix}plot.png")
@@ -88,7 +95,20 @@ async def all_tasks(seed: int, history: History) -> dict[str, Any]:
     """The policy after the last update on the whole environment's test panel, beside random play and the oracle."""
     narrowing = ("levels", "categories", "depths", "hops", "templates")
     options = {key: value for key, value in history.config.env.options.items() if key not in narrowing}
-    found = await evaluate_checkpoint(history, "last", options=options, baselines=True)
+    return by_agent(seed, await evaluate_checkpoint(history, "last", options=options, baselines=True))
+
+
+def elsewhere(env: str, options: dict[str, Any], seeds: Sequence[int], histories: Sequence[History]) -> list[Any]:
+    """Every seed's policy after the last update on the test panel of `env`, the first beside random play and oracle."""
+    found = []
+    for number, (seed, history) in enumerate(zip(seeds, histories, strict=True)):
+        evaluating = evaluate_checkpoint(history, "last", env=env, options=options, baselines=number == 0)
+        found.append(by_agent(seed, asyncio.run(evaluating)))
+    return found
+
+
+def by_agent(seed: int, found: Mapping[str, Evaluation]) -> dict[str, Any]:
+    """Evaluations as JSON, with the seed of the policy."""
     return {"seed": seed, **{name: evaluation.to_json() for name, evaluation in found.items()}}
 
 
