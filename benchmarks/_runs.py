@@ -21,7 +21,7 @@ from sojourn.policy.agents import Agent
 from sojourn.policy.scripted import OracleAgent, RandomAgent
 from sojourn.record.evaluation import Evaluation
 from sojourn.record.run_dir import RunDir
-from sojourn.rollout.collector import limits_of
+from sojourn.rollout.episodes import limits_of
 from sojourn.train.checkpoint import find_checkpoint
 
 

@@ -22,8 +22,8 @@ from sojourn.envs.protocol import Scenario
 from sojourn.envs.textcraft import TextCraft
 from sojourn.envs.textcraft.env import TextCraftEnv
 from sojourn.policy.scripted import OracleAgent
-from sojourn.rollout.collector import EpisodeSpec, run_episodes
 from sojourn.rollout.episode import EpisodeLimits
+from sojourn.rollout.episodes import EpisodeSpec, run_episodes
 from sojourn.types import StepResult, StopReason
 
 

@@ -30,8 +30,8 @@ from sojourn.envs.protocol import Scenario
 from sojourn.envs.search import Search
 from sojourn.errors import ConfigError
 from sojourn.policy.scripted import OracleAgent, RandomAgent
-from sojourn.rollout.collector import EpisodeSpec, run_episodes
 from sojourn.rollout.episode import EpisodeLimits
+from sojourn.rollout.episodes import EpisodeSpec, run_episodes
 from sojourn.types import Task, Trajectory
 
 pytestmark = pytest.mark.usefixtures("search_cache")

@@ -15,8 +15,8 @@ from tests.toys import Buttons, ButtonsEnv
 from sojourn.envs.catalog import SHIPPED, load_scenario
 from sojourn.envs.protocol import Env
 from sojourn.policy.scripted import OracleAgent, RandomAgent
-from sojourn.rollout.collector import EpisodeSpec, Retries, run_episodes
 from sojourn.rollout.episode import EpisodeLimits
+from sojourn.rollout.episodes import EpisodeSpec, Retries, run_episodes
 from sojourn.types import StepResult, Task
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -11,8 +11,8 @@ import pytest
 from tests.services import Service, serving
 
 from sojourn.policy.scripted import RandomAgent
-from sojourn.rollout.collector import EpisodeSpec, run_episodes
 from sojourn.rollout.episode import EpisodeLimits
+from sojourn.rollout.episodes import EpisodeSpec, run_episodes
 from sojourn.service.client import RemoteScenario
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")

@@ -17,8 +17,8 @@ from tests.webbrowsers import processes_below, resident_bytes, waited, why_no_ch
 from sojourn.envs.web.browser.chromium import close_chromium
 from sojourn.envs.web.scenario import BrowserName, Web
 from sojourn.policy.scripted import OracleAgent, RandomAgent
-from sojourn.rollout.collector import EpisodeOutcome, EpisodeSpec, run_episodes
 from sojourn.rollout.episode import EpisodeLimits
+from sojourn.rollout.episodes import EpisodeOutcome, EpisodeSpec, run_episodes
 
 NUM_TEXT, NUM_CHROMIUM = 10_000, 300
 MIB = 1 << 20

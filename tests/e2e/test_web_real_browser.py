@@ -12,8 +12,8 @@ from tests.webbrowsers import why_no_chromium
 from sojourn.envs.web.scenario import Web
 from sojourn.envs.web.sites.hosts import HOSTS
 from sojourn.policy.scripted import OracleAgent
-from sojourn.rollout.collector import EpisodeOutcome, EpisodeSpec, run_episodes
 from sojourn.rollout.episode import EpisodeLimits
+from sojourn.rollout.episodes import EpisodeOutcome, EpisodeSpec, run_episodes
 
 ERRANDS = {
     "shop": "shop-buy",

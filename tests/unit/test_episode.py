@@ -12,8 +12,8 @@ from sojourn.config import RolloutConfig
 from sojourn.envs.protocol import Env
 from sojourn.errors import ConfigError, ContextFullError, EnvError, SamplerError, TokenLimitError, TooManyFailuresError
 from sojourn.policy.scripted import OracleAgent, RandomAgent, ReplayAgent
-from sojourn.rollout.collector import EpisodeSpec, Retries, derived_seed, run_episodes
 from sojourn.rollout.episode import EpisodeLimits, run_episode
+from sojourn.rollout.episodes import EpisodeSpec, Retries, derived_seed, run_episodes
 from sojourn.rollout.groups import GroupPlayer, SyncCollector
 from sojourn.rollout.samples import make_batch
 from sojourn.rollout.tasks import TaskStream
@@ -280,7 +280,7 @@ def test_fresh_attempts_wait_longer_each_time(monkeypatch):
         pauses.append(seconds)
         await sleep(0)
 
-    monkeypatch.setattr("sojourn.rollout.collector.asyncio.sleep", noted)
+    monkeypatch.setattr("sojourn.rollout.episodes.asyncio.sleep", noted)
     retries = Retries(max_attempts=9, backoff_s=2.0)
     asyncio.run(run_episodes(Flaky(period=1), RandomAgent(), specs(1), horizon=2, limits=LIMITS, retries=retries))
     assert [pause for pause in pauses if pause] == [2.0, 4.0, 8.0, 16.0, 32.0, 60.0, 60.0, 60.0]

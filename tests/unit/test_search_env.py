@@ -19,8 +19,8 @@ from sojourn.envs.search.env import THE_END
 from sojourn.envs.search.records import Hit, Passage, Question
 from sojourn.errors import DataError, EnvError
 from sojourn.policy.scripted import OracleAgent, RandomAgent
-from sojourn.rollout.collector import EpisodeSpec, run_episodes
 from sojourn.rollout.episode import EpisodeLimits
+from sojourn.rollout.episodes import EpisodeSpec, run_episodes
 from sojourn.types import StepResult, StopReason
 
 QUESTIONS = questions()

@@ -23,7 +23,7 @@ from sojourn.record.jsonl import LineWriter, jsonable
 from sojourn.record.progress import success_text
 from sojourn.record.run_dir import RunDir
 from sojourn.record.trajectories import TrajectoryWriter
-from sojourn.rollout.collector import limits_of
+from sojourn.rollout.episodes import limits_of
 from sojourn.types import Trajectory
 
 

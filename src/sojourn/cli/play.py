@@ -11,8 +11,8 @@ from sojourn.config import TrainConfig
 from sojourn.envs.protocol import Scenario
 from sojourn.errors import ConfigError, unknown_name
 from sojourn.policy.agents import Agent, Commands, Plan
-from sojourn.rollout.collector import limits_of
 from sojourn.rollout.episode import EpisodeLimits, run_episode
+from sojourn.rollout.episodes import limits_of
 from sojourn.types import EMPTY_COMPLETION, Decision, Task, Trajectory
 
 _NO_LIMIT = 10**9

@@ -27,7 +27,7 @@ from sojourn.record.metrics import MetricsWriter
 from sojourn.record.progress import Progress
 from sojourn.record.run_dir import RunDir
 from sojourn.record.trajectories import TrajectoryWriter
-from sojourn.rollout.collector import limits_of
+from sojourn.rollout.episodes import limits_of
 from sojourn.train.checkpoint import find_checkpoint, list_checkpoints
 from sojourn.train.loop import Parts, train
 from sojourn.train.recorder import Recorder

@@ -11,8 +11,8 @@ from sojourn.errors import ConfigError
 from sojourn.evaluate.intervals import bootstrap_over_tasks, wilson
 from sojourn.policy.agents import Agent
 from sojourn.record.evaluation import Evaluation, Interval, Summary
-from sojourn.rollout.collector import EpisodeOutcome, EpisodeSpec, Retries, derived_seed, run_episodes
 from sojourn.rollout.episode import EpisodeLimits
+from sojourn.rollout.episodes import EpisodeOutcome, EpisodeSpec, Retries, derived_seed, run_episodes
 from sojourn.types import Task, Trajectory
 
 

@@ -10,7 +10,7 @@ from typing import Protocol
 from sojourn.config import RolloutConfig
 from sojourn.envs.protocol import Scenario
 from sojourn.policy.agents import Agent
-from sojourn.rollout.collector import (
+from sojourn.rollout.episodes import (
     EpisodeOutcome,
     EpisodeSpec,
     Retries,

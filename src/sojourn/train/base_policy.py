@@ -33,7 +33,7 @@ from sojourn.policy.base_tokenizer import train_base_tokenizer
 from sojourn.policy.formats import action_format
 from sojourn.policy.renderer import Renderer
 from sojourn.policy.scripted import RandomAgent
-from sojourn.rollout.collector import EpisodeSpec, derived_seed, limits_of, run_episodes
+from sojourn.rollout.episodes import EpisodeSpec, derived_seed, limits_of, run_episodes
 from sojourn.types import Trajectory
 
 log = logging.getLogger(__name__)

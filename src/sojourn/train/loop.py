@@ -21,7 +21,7 @@ from sojourn.horizon import advanced, horizon_at
 from sojourn.policy.agents import Agent
 from sojourn.record.evaluation import Evaluation
 from sojourn.rollout.ahead import AheadCollector
-from sojourn.rollout.collector import derived_seed
+from sojourn.rollout.episodes import derived_seed
 from sojourn.rollout.groups import Collection, Collector, GroupPlayer, SyncCollector
 from sojourn.rollout.samples import make_batch
 from sojourn.rollout.tasks import TaskStream
