@@ -169,6 +169,8 @@ def test_options_that_change_an_episode_are_in_the_id() -> None:
     assert shop_tasks(max_steps=9, max_lines=50).env_id == "web-v1+max_steps=9+max_lines=50"
     assert shop_tasks(max_commands=30, sites=["shop"]).env_id == "web-v1"
     assert shop_tasks(max_commands=30, prune=True).env_id == "web-v1+pruned=30"
+    assert shop_tasks(max_commands=30, max_answers=2, prune=True).env_id == "web-v1+pruned=30+answers=2"
+    assert shop_tasks(max_answers=2).env_id == "web-v1", "only what is listed changes"
 
 
 def test_sites_narrow_what_is_drawn() -> None:

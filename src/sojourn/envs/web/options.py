@@ -9,6 +9,7 @@ from typing import Literal, get_args
 from sojourn.envs.web.actions import FORMS
 from sojourn.envs.web.browser.protocol import MAX_LINES, MakeBrowser
 from sojourn.envs.web.browser.text import TextBrowser
+from sojourn.envs.web.commands import MAX_ANSWERS
 from sojourn.envs.web.episode import Limits
 from sojourn.errors import ConfigError, unknown_name
 
@@ -42,12 +43,13 @@ def check_browser(browser: str) -> None:
         raise unknown_name("Web browser", browser, get_args(BrowserName))
 
 
-def check_limits(*, max_steps: int | None, max_lines: int, max_commands: int) -> None:
-    """Raise `ConfigError` for a limit that leaves nothing."""
-    limits = (("max_steps", max_steps, 1), ("max_lines", max_lines, 10), ("max_commands", max_commands, 8))
-    for name, value, least in limits:
-        if value is not None and value < least:
-            raise ConfigError(f"Web: {name} must be >= {least}, got {value}")
+def limits_of(*, max_steps: int | None, max_lines: int, max_commands: int, max_answers: int, prune: bool) -> Limits:
+    """The limits that the options say. Raises `ConfigError` for one that leaves nothing."""
+    least = (("max_steps", max_steps, 1), ("max_lines", max_lines, 10), ("max_commands", max_commands, 8))
+    for name, value, lowest in (*least, ("max_answers", max_answers, 0)):
+        if value is not None and value < lowest:
+            raise ConfigError(f"Web: {name} must be >= {lowest}, got {value}")
+    return Limits(max_steps=max_steps, max_commands=max_commands, max_answers=max_answers, prunes=prune)
 
 
 def env_id(version: str, limits: Limits, *, browser: str, max_lines: int) -> str:
@@ -55,7 +57,9 @@ def env_id(version: str, limits: Limits, *, browser: str, max_lines: int) -> str
     changed = [] if browser == "text" else [f"browser={browser}"]
     changed += [] if limits.max_steps is None else [f"max_steps={limits.max_steps}"]
     changed += [] if max_lines == MAX_LINES else [f"max_lines={max_lines}"]
-    changed += [f"pruned={limits.max_commands}"] if limits.prunes else []  # what is listed is what is seen
+    if limits.prunes:  # what is listed is what is seen
+        changed.append(f"pruned={limits.max_commands}")
+        changed += [] if limits.max_answers == MAX_ANSWERS else [f"answers={limits.max_answers}"]
     return "+".join([version, *changed])
 
 

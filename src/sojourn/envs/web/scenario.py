@@ -8,8 +8,7 @@ from sojourn.envs.protocol import Env, Panel
 from sojourn.envs.web.browser.protocol import MAX_LINES
 from sojourn.envs.web.commands import MAX_ANSWERS
 from sojourn.envs.web.env import WebEnv, WebOracle
-from sojourn.envs.web.episode import Limits
-from sojourn.envs.web.options import BrowserName, browser_maker, check_browser, check_limits, env_id, instructions
+from sojourn.envs.web.options import BrowserName, browser_maker, check_browser, env_id, instructions, limits_of
 from sojourn.envs.web.problem import Entry, Problem, ProblemSet
 from sojourn.envs.web.sites.hosts import HOSTS
 from sojourn.envs.web.sites.world import template
@@ -53,9 +52,6 @@ class Web:
         prune: bool = False,
     ) -> None:
         check_browser(browser)
-        check_limits(max_steps=max_steps, max_lines=max_lines, max_commands=max_commands)
-        if max_answers < 0:
-            raise ConfigError(f"Web: max_answers must be >= 0, got {max_answers}")
         for site in sites or ():
             if site not in HOSTS:
                 raise unknown_name("Web site", site, HOSTS)
@@ -65,7 +61,13 @@ class Web:
         self._sites = None if sites is None else frozenset(sites)
         self._categories = None if categories is None else frozenset(categories)
         self._check_categories()
-        self._limits = Limits(max_steps=max_steps, max_commands=max_commands, max_answers=max_answers, prunes=prune)
+        self._limits = limits_of(
+            max_steps=max_steps,
+            max_lines=max_lines,
+            max_commands=max_commands,
+            max_answers=max_answers,
+            prune=prune,
+        )
         # what our own sites answer is quick, and a thread that could be left alone would cost every step of them
         self._make_browser = browser_maker(browser, known_hosts(HOSTS), max_lines, deadline_s=None)
         self._env_id = env_id(_VERSION, self._limits, browser=browser, max_lines=max_lines)

@@ -13,10 +13,10 @@ from sojourn.envs.web.browser.chromium.launch import require_chromium
 from sojourn.envs.web.browser.protocol import MAX_LINES, Browser, Observation
 from sojourn.envs.web.browser.wsgi import WsgiApp
 from sojourn.envs.web.commands import MAX_ANSWERS
-from sojourn.envs.web.episode import Ending, EpisodeEnv, EpisodeOracle, Limits, in_a_thread, one_by_one
+from sojourn.envs.web.episode import Ending, EpisodeEnv, EpisodeOracle, in_a_thread, one_by_one
 from sojourn.envs.web.miniwob.app import HOST, MiniWobApp, task_names
 from sojourn.envs.web.miniwob.solvers import SOLVERS
-from sojourn.envs.web.options import check_limits, env_id, instructions_ending
+from sojourn.envs.web.options import env_id, instructions_ending, limits_of
 from sojourn.envs.web.problem import texts_in
 from sojourn.envs.web.view import View
 from sojourn.errors import ConfigError, DataError, EnvError, unknown_name
@@ -45,6 +45,7 @@ class MiniWob:
         max_steps: int | None = None,
         max_lines: int = MAX_LINES,
         max_commands: int = 60,
+        max_answers: int = MAX_ANSWERS,
         prune: bool = False,
     ) -> None:
         for name in names or ():
@@ -53,9 +54,14 @@ class MiniWob:
         if names is not None and not names:
             raise ConfigError("names must hold at least one MiniWoB++ task, got none")
         require_chromium()
-        check_limits(max_steps=max_steps, max_lines=max_lines, max_commands=max_commands)
         self._names = task_names() if names is None else tuple(sorted(set(names)))
-        self._limits = Limits(max_steps=max_steps, max_commands=max_commands, max_answers=MAX_ANSWERS, prunes=prune)
+        self._limits = limits_of(
+            max_steps=max_steps,
+            max_lines=max_lines,
+            max_commands=max_commands,
+            max_answers=max_answers,
+            prune=prune,
+        )
         self._max_lines = max_lines
         self._env_id = env_id(_VERSION, self._limits, browser="text", max_lines=max_lines)
 

@@ -9,8 +9,8 @@ from sojourn.envs.web.browser.protocol import MAX_LINES, Browser, Observation
 from sojourn.envs.web.browser.wsgi import WsgiApp
 from sojourn.envs.web.checks.diff import TableChange, changes
 from sojourn.envs.web.commands import MAX_ANSWERS
-from sojourn.envs.web.episode import Ending, EpisodeEnv, EpisodeOracle, Limits, in_a_thread, one_by_one
-from sojourn.envs.web.options import BrowserName, browser_maker, check_browser, check_limits, env_id, instructions
+from sojourn.envs.web.episode import Ending, EpisodeEnv, EpisodeOracle, in_a_thread, one_by_one
+from sojourn.envs.web.options import BrowserName, browser_maker, check_browser, env_id, instructions, limits_of
 from sojourn.envs.web.problem import texts_in
 from sojourn.envs.web.view import View
 from sojourn.envs.web.webapps.effects import SIDE_EFFECTS
@@ -36,7 +36,7 @@ class WebApps:
 
     `browser` is ``text`` or ``chromium``; `categories` narrows the tasks; `max_steps` is the environment's own limit
     (absent: only the rollout's horizon cuts), `max_lines` of a page are shown at once, `max_commands` are listed,
-    and with `prune` only what these act on is shown.
+    `max_answers` of them answers, and with `prune` only what these act on is shown.
     """
 
     example_command = "click [12]"
@@ -50,17 +50,23 @@ class WebApps:
         max_steps: int | None = None,
         max_lines: int = MAX_LINES,
         max_commands: int = 60,
+        max_answers: int = MAX_ANSWERS,
         prune: bool = False,
     ) -> None:
         check_browser(browser)
         for name in categories or ():
             if name not in CATEGORIES:
                 raise unknown_name("category", name, CATEGORIES)
-        check_limits(max_steps=max_steps, max_lines=max_lines, max_commands=max_commands)
         self._browser = browser
         self._categories = frozenset(categories or CATEGORIES)
         self._make_browser = browser_maker(browser, frozenset(HOSTS.values()), max_lines, deadline_s=PAGE_S)
-        self._limits = Limits(max_steps=max_steps, max_commands=max_commands, max_answers=MAX_ANSWERS, prunes=prune)
+        self._limits = limits_of(
+            max_steps=max_steps,
+            max_lines=max_lines,
+            max_commands=max_commands,
+            max_answers=max_answers,
+            prune=prune,
+        )
         self._env_id = env_id(_VERSION, self._limits, browser=browser, max_lines=max_lines)
         templates()  # the applications are loaded, or found missing, before an episode waits for them
 
