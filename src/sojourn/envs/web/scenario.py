@@ -62,11 +62,7 @@ class Web:
         self._categories = None if categories is None else frozenset(categories)
         self._check_categories()
         self._limits = limits_of(
-            max_steps=max_steps,
-            max_lines=max_lines,
-            max_commands=max_commands,
-            max_answers=max_answers,
-            prune=prune,
+            max_steps=max_steps, max_lines=max_lines, max_commands=max_commands, max_answers=max_answers, prune=prune
         )
         # what our own sites answer is quick, and a thread that could be left alone would cost every step of them
         self._make_browser = browser_maker(browser, known_hosts(HOSTS), max_lines, deadline_s=None)

@@ -56,11 +56,7 @@ class MiniWob:
         require_chromium()
         self._names = task_names() if names is None else tuple(sorted(set(names)))
         self._limits = limits_of(
-            max_steps=max_steps,
-            max_lines=max_lines,
-            max_commands=max_commands,
-            max_answers=max_answers,
-            prune=prune,
+            max_steps=max_steps, max_lines=max_lines, max_commands=max_commands, max_answers=max_answers, prune=prune
         )
         self._max_lines = max_lines
         self._env_id = env_id(_VERSION, self._limits, browser="text", max_lines=max_lines)

@@ -61,11 +61,7 @@ class WebApps:
         self._categories = frozenset(categories or CATEGORIES)
         self._make_browser = browser_maker(browser, frozenset(HOSTS.values()), max_lines, deadline_s=PAGE_S)
         self._limits = limits_of(
-            max_steps=max_steps,
-            max_lines=max_lines,
-            max_commands=max_commands,
-            max_answers=max_answers,
-            prune=prune,
+            max_steps=max_steps, max_lines=max_lines, max_commands=max_commands, max_answers=max_answers, prune=prune
         )
         self._env_id = env_id(_VERSION, self._limits, browser=browser, max_lines=max_lines)
         templates()  # the applications are loaded, or found missing, before an episode waits for them

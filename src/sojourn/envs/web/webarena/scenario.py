@@ -81,11 +81,7 @@ class WebArena:
         self._evaluator = evaluator
         self._judge: Judge | None = ChatJudge(judge_url, judge_model) if judge_url and judge_model else None
         self._limits = limits_of(
-            max_steps=max_steps,
-            max_lines=max_lines,
-            max_commands=max_commands,
-            max_answers=max_answers,
-            prune=prune,
+            max_steps=max_steps, max_lines=max_lines, max_commands=max_commands, max_answers=max_answers, prune=prune
         )
         self._max_lines = max_lines
         suffix = "" if evaluator == "verified" else f"+evaluator={evaluator}"
