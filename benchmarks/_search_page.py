@@ -11,14 +11,15 @@ DEPTHS = (3, 10, 20)
 def table(result: dict[str, Any]) -> str:
     """A Markdown table of everything."""
     lines = [
-        "| corpus | split | hops | one-shot top 3 | top 10 | top 20 | closed book | random | oracle |",
-        "|---|---|---|---:|---:|---:|---:|---:|---:|",
+        "| corpus | split | hops | one-shot top 3 | top 10 | top 20 | closed book | contained | random | oracle |",
+        "|---|---|---|---:|---:|---:|---:|---:|---:|---:|",
     ]
     for corpus, splits in result.items():
         for split, rows in splits.items():
             for category, row in rows.items():
                 shares = [row["one_shot"][str(depth)] for depth in DEPTHS]
-                shares += [row["closed_book"]["exact"], row["random"]["success"], row["oracle"]["success"]]
+                shares += [row["closed_book"]["exact"], row["closed_book"]["contained"]]
+                shares += [row["random"]["success"], row["oracle"]["success"]]
                 cells = " | ".join(f"{share:.1%}" for share in shares)
                 lines.append(f"| {corpus} | {split} | {category} | {cells} |")
     return "\n".join(lines)

@@ -4,8 +4,9 @@
 
 One-shot retrieval: the question itself is the query; is an accepted answer in the first 3, 10 or 20 hits? (In the first
 3 it is not, by construction: such questions are dropped.) Closed book: SmolLM2-135M-Instruct answers from memory,
-greedily. Random play chooses among the commands that the environment lists; the oracle walks the gold path. Success is
-exact match under SQuAD's normalisation, with 95 % Wilson intervals. Written to ``benchmarks/results``.
+greedily; as it writes sentences, whatever it is asked for, it also counts how often an accepted answer stands anywhere
+in what it writes. Random play chooses among the commands that the environment lists; the oracle walks the gold path.
+Success is exact match under SQuAD's normalisation, with 95 % Wilson intervals. Written to ``benchmarks/results``.
 """
 
 from __future__ import annotations
@@ -117,13 +118,17 @@ def asked(corpus: str, scenario: Scenario, split: str, category: str) -> list[Qu
 def in_hits(index: TextIndex, questions: Sequence[Question], depth: int) -> float:
     """Share of the questions with an accepted answer in the first `depth` hits of the question itself."""
     found = index.search_now([question.text for question in questions], depth)
-    texts = [squad(" ".join(f"{hit.passage.title} {hit.passage.text}" for hit in hits)) for hits in found]
-    holds = [any(f" {squad(a)} " in f" {text} " for a in q.answers) for text, q in zip(texts, questions, strict=True)]
-    return sum(holds) / len(questions)
+    texts = [" ".join(f"{hit.passage.title} {hit.passage.text}" for hit in hits) for hits in found]
+    return sum(states(text, question) for text, question in zip(texts, questions, strict=True)) / len(questions)
+
+
+def states(text: str, question: Question) -> bool:
+    """Whether an accepted answer stands in a text, in words of their own."""
+    return any(f" {squad(answer)} " in f" {squad(text)} " for answer in question.answers)
 
 
 async def from_memory(engine: TorchEngine, renderer: Renderer, questions: Sequence[Question]) -> dict[str, Any]:
-    """Exact match of the model that is only asked."""
+    """How often the model that is only asked writes an accepted answer, or something with one in it."""
 
     async def answer(number: int, question: Question) -> str:
         messages = [Message(role="system", content=PROMPT), Message(role="user", content=question.text)]
@@ -135,9 +140,17 @@ async def from_memory(engine: TorchEngine, renderer: Renderer, questions: Sequen
 
     answers = await asyncio.gather(*(answer(number, question) for number, question in enumerate(questions)))
     rule = normalizer("squad")
-    right = sum(mark(text, q.answers, rule).em for text, q in zip(answers, questions, strict=True))
-    interval = wilson(right, len(questions))
-    return {"questions": len(questions), "exact": right / len(questions), "interval": [interval.low, interval.high]}
+    pairs = list(zip(answers, questions, strict=True))
+    right = sum(mark(text, question.answers, rule).em for text, question in pairs)
+    contained = sum(states(text, question) for text, question in pairs)
+    interval, looser = wilson(right, len(pairs)), wilson(contained, len(pairs))
+    return {
+        "questions": len(pairs),
+        "exact": right / len(pairs),
+        "interval": [interval.low, interval.high],
+        "contained": contained / len(pairs),
+        "contained_interval": [looser.low, looser.high],
+    }
 
 
 if __name__ == "__main__":
