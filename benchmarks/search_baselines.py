@@ -124,7 +124,8 @@ def in_hits(index: TextIndex, questions: Sequence[Question], depth: int) -> floa
 
 def states(text: str, question: Question) -> bool:
     """Whether an accepted answer stands in a text, in words of their own."""
-    return any(f" {squad(answer)} " in f" {squad(text)} " for answer in question.answers)
+    padded = f" {squad(text)} "
+    return any(f" {squad(answer)} " in padded for answer in question.answers)
 
 
 async def from_memory(engine: TorchEngine, renderer: Renderer, questions: Sequence[Question]) -> dict[str, Any]:

@@ -47,7 +47,7 @@ class Outcome:
 
 def check_env(options: argparse.Namespace) -> int:
     """Run every check, print the table; returns 1 if one fails."""
-    settings = read_options(options.options or ())
+    settings = read_options(options.options)
 
     def make_scenario() -> Scenario:
         return open_scenario(options.environment, settings)

@@ -29,7 +29,7 @@ from sojourn.types import Trajectory
 
 def evaluate(options: argparse.Namespace) -> int:
     """Play the panel, print the table, and keep the result."""
-    source = open_source(options.source, options.env, read_options(options.options or ()))
+    source = open_source(options.source, options.env, read_options(options.options))
     config = source.config
     assert config is not None  # a run or configuration is required here
     panel = _panel(source, options.split or config.evaluate.final_split, options.max_tasks)

@@ -8,7 +8,9 @@ from pathlib import Path
 
 def add_options(parser: argparse.ArgumentParser, what: str) -> None:
     """Add ``--options KEY=VALUE …``, which `sojourn.cli.options` reads, for the options of `what`."""
-    parser.add_argument("--options", nargs="+", metavar="KEY=VALUE", help=f"options of {what}; values are read as TOML")
+    parser.add_argument(
+        "--options", nargs="+", default=(), metavar="KEY=VALUE", help=f"options of {what}; values are read as TOML"
+    )
 
 
 def add_address(parser: argparse.ArgumentParser) -> None:

@@ -76,7 +76,7 @@ class HumanSession:
 
 def play(options: argparse.Namespace) -> int:
     """Play one task and say how it ended."""
-    source = open_source(options.source, options.env, read_options(options.options or ()))
+    source = open_source(options.source, options.env, read_options(options.options))
     task = _task(source, options)
     horizon = options.horizon or (source.config.evaluate.horizon if source.config else _NO_LIMIT)
     print(f"{task.env_id}, {task.split}, task {task.task_id}\n\n{source.scenario.instructions}")

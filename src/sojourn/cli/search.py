@@ -116,7 +116,7 @@ def search_serve(options: argparse.Namespace) -> int:
 
 
 def _retriever_options(options: argparse.Namespace) -> Mapping[str, Any]:
-    found = read_options(options.options or ())
+    found = read_options(options.options)
     if "cache" in found:
         raise ConfigError(
             "--options: expected an option of the retriever itself, got 'cache': serve has --cache for it"

@@ -43,12 +43,19 @@ def check_browser(browser: str) -> None:
         raise unknown_name("Web browser", browser, get_args(BrowserName))
 
 
-def limits_of(*, max_steps: int | None, max_lines: int, max_commands: int, max_answers: int, prune: bool) -> Limits:
+def checked_limits(
+    *, max_steps: int | None, max_lines: int, max_commands: int, max_answers: int, prune: bool
+) -> Limits:
     """The limits that the options say. Raises `ConfigError` for one that leaves nothing."""
-    least = (("max_steps", max_steps, 1), ("max_lines", max_lines, 10), ("max_commands", max_commands, 8))
-    for name, value, lowest in (*least, ("max_answers", max_answers, 0)):
-        if value is not None and value < lowest:
-            raise ConfigError(f"Web: {name} must be >= {lowest}, got {value}")
+    given = (
+        ("max_steps", max_steps, 1),
+        ("max_lines", max_lines, 10),
+        ("max_commands", max_commands, 8),
+        ("max_answers", max_answers, 0),
+    )
+    for name, value, least in given:
+        if value is not None and value < least:
+            raise ConfigError(f"Web: {name} must be >= {least}, got {value}")
     return Limits(max_steps=max_steps, max_commands=max_commands, max_answers=max_answers, prunes=prune)
 
 

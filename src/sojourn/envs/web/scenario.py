@@ -8,7 +8,7 @@ from sojourn.envs.protocol import Env, Panel
 from sojourn.envs.web.browser.protocol import MAX_LINES
 from sojourn.envs.web.commands import MAX_ANSWERS
 from sojourn.envs.web.env import WebEnv, WebOracle
-from sojourn.envs.web.options import BrowserName, browser_maker, check_browser, env_id, instructions, limits_of
+from sojourn.envs.web.options import BrowserName, browser_maker, check_browser, checked_limits, env_id, instructions
 from sojourn.envs.web.problem import Entry, Problem, ProblemSet
 from sojourn.envs.web.sites.hosts import HOSTS
 from sojourn.envs.web.sites.world import template
@@ -52,6 +52,9 @@ class Web:
         prune: bool = False,
     ) -> None:
         check_browser(browser)
+        self._limits = checked_limits(
+            max_steps=max_steps, max_lines=max_lines, max_commands=max_commands, max_answers=max_answers, prune=prune
+        )
         for site in sites or ():
             if site not in HOSTS:
                 raise unknown_name("Web site", site, HOSTS)
@@ -61,9 +64,6 @@ class Web:
         self._sites = None if sites is None else frozenset(sites)
         self._categories = None if categories is None else frozenset(categories)
         self._check_categories()
-        self._limits = limits_of(
-            max_steps=max_steps, max_lines=max_lines, max_commands=max_commands, max_answers=max_answers, prune=prune
-        )
         # what our own sites answer is quick, and a thread that could be left alone would cost every step of them
         self._make_browser = browser_maker(browser, known_hosts(HOSTS), max_lines, deadline_s=None)
         self._env_id = env_id(_VERSION, self._limits, browser=browser, max_lines=max_lines)

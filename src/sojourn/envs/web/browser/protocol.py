@@ -17,6 +17,7 @@ NO_PAGE_BEFORE, NO_PAGE_AFTER = "There is no page before this one.", "There is n
 
 NOT_FILLED = "The form was not sent: the field that has the focus must be filled out."
 NOT_TAKEN = "The form was not sent: the field that has the focus does not take this value."
+NO_PAGE = "The site sent no page."
 A_FILE = "The link leads to a file, which was not downloaded."
 
 

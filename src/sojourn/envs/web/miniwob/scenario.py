@@ -16,7 +16,7 @@ from sojourn.envs.web.commands import MAX_ANSWERS
 from sojourn.envs.web.episode import Ending, EpisodeEnv, EpisodeOracle, in_a_thread, one_by_one
 from sojourn.envs.web.miniwob.app import HOST, MiniWobApp, task_names
 from sojourn.envs.web.miniwob.solvers import SOLVERS
-from sojourn.envs.web.options import env_id, instructions_ending, limits_of
+from sojourn.envs.web.options import checked_limits, env_id, instructions_ending
 from sojourn.envs.web.problem import texts_in
 from sojourn.envs.web.view import View
 from sojourn.errors import ConfigError, DataError, EnvError, unknown_name
@@ -54,10 +54,10 @@ class MiniWob:
         if names is not None and not names:
             raise ConfigError("names must hold at least one MiniWoB++ task, got none")
         require_chromium()
-        self._names = task_names() if names is None else tuple(sorted(set(names)))
-        self._limits = limits_of(
+        self._limits = checked_limits(
             max_steps=max_steps, max_lines=max_lines, max_commands=max_commands, max_answers=max_answers, prune=prune
         )
+        self._names = task_names() if names is None else tuple(sorted(set(names)))
         self._max_lines = max_lines
         self._env_id = env_id(_VERSION, self._limits, browser="text", max_lines=max_lines)
 

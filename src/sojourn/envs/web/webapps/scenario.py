@@ -10,7 +10,7 @@ from sojourn.envs.web.browser.wsgi import WsgiApp
 from sojourn.envs.web.checks.diff import TableChange, changes
 from sojourn.envs.web.commands import MAX_ANSWERS
 from sojourn.envs.web.episode import Ending, EpisodeEnv, EpisodeOracle, in_a_thread, one_by_one
-from sojourn.envs.web.options import BrowserName, browser_maker, check_browser, env_id, instructions, limits_of
+from sojourn.envs.web.options import BrowserName, browser_maker, check_browser, checked_limits, env_id, instructions
 from sojourn.envs.web.problem import texts_in
 from sojourn.envs.web.view import View
 from sojourn.envs.web.webapps.effects import SIDE_EFFECTS
@@ -57,12 +57,12 @@ class WebApps:
         for name in categories or ():
             if name not in CATEGORIES:
                 raise unknown_name("category", name, CATEGORIES)
+        self._limits = checked_limits(
+            max_steps=max_steps, max_lines=max_lines, max_commands=max_commands, max_answers=max_answers, prune=prune
+        )
         self._browser = browser
         self._categories = frozenset(categories or CATEGORIES)
         self._make_browser = browser_maker(browser, frozenset(HOSTS.values()), max_lines, deadline_s=PAGE_S)
-        self._limits = limits_of(
-            max_steps=max_steps, max_lines=max_lines, max_commands=max_commands, max_answers=max_answers, prune=prune
-        )
         self._env_id = env_id(_VERSION, self._limits, browser=browser, max_lines=max_lines)
         templates()  # the applications are loaded, or found missing, before an episode waits for them
 

@@ -17,7 +17,7 @@ from sojourn.envs.web.browser.protocol import MAX_LINES, Browser, Observation
 from sojourn.envs.web.browser.wsgi import WsgiApp
 from sojourn.envs.web.commands import MAX_ANSWERS
 from sojourn.envs.web.episode import Ending, EpisodeEnv, EpisodeOracle, in_a_thread
-from sojourn.envs.web.options import env_id, instructions, limits_of
+from sojourn.envs.web.options import checked_limits, env_id, instructions
 from sojourn.envs.web.problem import texts_in
 from sojourn.envs.web.view import View
 from sojourn.envs.web.webarena.answers import final_answer
@@ -75,14 +75,14 @@ class WebArena:
             raise ConfigError("judge_url and judge_model belong together; one is missing")
         if judge_url is not None and evaluator != "original":
             raise ConfigError("judge_url is for evaluator='original': webarena-verified has no judge")
+        self._limits = checked_limits(
+            max_steps=max_steps, max_lines=max_lines, max_commands=max_commands, max_answers=max_answers, prune=prune
+        )
         self._sites = sites_from(os.environ)
         require_chromium()
         self._verified = Verified(interpreter(), self._sites.addresses)
         self._evaluator = evaluator
         self._judge: Judge | None = ChatJudge(judge_url, judge_model) if judge_url and judge_model else None
-        self._limits = limits_of(
-            max_steps=max_steps, max_lines=max_lines, max_commands=max_commands, max_answers=max_answers, prune=prune
-        )
         self._max_lines = max_lines
         suffix = "" if evaluator == "verified" else f"+evaluator={evaluator}"
         suffix += f"+judge={judge_model}" if judge_model else ""

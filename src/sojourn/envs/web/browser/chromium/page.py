@@ -10,13 +10,13 @@ import asyncio
 from collections.abc import Mapping
 from typing import Any
 
-from sojourn.envs.web.browser.protocol import A_FILE, NOT_FILLED, NOT_TAKEN
+from sojourn.envs.web.browser.protocol import A_FILE, NO_PAGE, NOT_FILLED, NOT_TAKEN
 from sojourn.envs.web.browser.urls import BLANK
 from sojourn.errors import EnvError
 
 _TURN = "new Promise(done => setTimeout(() => setTimeout(done)))"
 """Resolved after the page has handled what was in its queue: a form that was submitted has asked for its navigation."""
-_WORLD, _REFUSED = "sojourn", "sojournRefused"
+_WORLD, _BINDING = "sojourn", "sojournRemark"
 _REMARKS = {"missing": NOT_FILLED, "refused": NOT_TAKEN, "file": A_FILE}
 _WATCH = """let told = false;
 addEventListener('invalid', event => {
@@ -25,18 +25,19 @@ addEventListener('invalid', event => {
   told = true;
   setTimeout(() => { told = false; });
   event.target.focus();
-  sojournRefused(event.target.validity.valueMissing ? 'missing' : 'refused');
+  sojournRemark(event.target.validity.valueMissing ? 'missing' : 'refused');
 }, true);
 addEventListener('click', event => {
   if (event.defaultPrevented || !event.target.closest?.('a[download][href]')) return;
   event.preventDefault();
-  sojournRefused('file');
+  sojournRemark('file');
 });"""
 """Reports a form that is not sent, which Chromium would say in a bubble that goes away after a time, and a link that
 is for downloading, of which it tells when the page may have settled.
 """
 _BUSY_TYPES = frozenset({"Document", "XHR", "Fetch", "Script", "Stylesheet"})
 _PAGE_TYPES = frozenset({"text/html", "application/xhtml+xml", "text/plain"})
+"""Never downloaded unless attached: one whose load is given up has made room for another page."""
 _GONE = ("Target closed", "Target crashed", "has been closed", "Connection closed", "Session closed")
 
 
@@ -80,7 +81,7 @@ class Page:
             session.send("Page.enable"),
             session.send("Network.enable"),
             session.send("Runtime.enable"),
-            session.send("Runtime.addBinding", {"name": _REFUSED, "executionContextName": _WORLD}),
+            session.send("Runtime.addBinding", {"name": _BINDING, "executionContextName": _WORLD}),
             session.send("Page.addScriptToEvaluateOnNewDocument", watch),
         )
         tree = await session.send("Page.getFrameTree")
@@ -97,7 +98,7 @@ class Page:
         on("Page.frameNavigated", lambda e: self._navigated(e["frame"]))
         on("Page.navigatedWithinDocument", self._moved)
         on("Page.windowOpen", lambda e: self._opened())
-        on("Runtime.bindingCalled", self._refused)
+        on("Runtime.bindingCalled", self._told)
         on("Network.requestWillBeSent", self._sent)
         on("Network.responseReceived", self._received)
         on("Network.loadingFinished", lambda e: self._done(e["requestId"]))
@@ -153,7 +154,7 @@ class Page:
         response = event["response"]
         headers = {name.lower(): value for name, value in response["headers"].items()}
         if response["status"] in (204, 205):
-            self._remark("The site sent no page.")
+            self._remark(NO_PAGE)
         elif (
             headers.get("content-disposition", "").lower().startswith("attachment")
             or response["mimeType"] not in _PAGE_TYPES
@@ -172,9 +173,9 @@ class Page:
                 self._remark(A_FILE)
         self._done(event["requestId"])
 
-    def _refused(self, event: Mapping[str, Any]) -> None:
-        if event["name"] == _REFUSED:
-            self._remark(_REMARKS.get(event["payload"], NOT_TAKEN))
+    def _told(self, event: Mapping[str, Any]) -> None:
+        if event["name"] == _BINDING:
+            self._remark(_REMARKS[event["payload"]])
 
     def _remark(self, text: str) -> None:
         if text not in self.remarks:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Set
 from dataclasses import dataclass
 from html import escape
 
-from sojourn.envs.web.browser.protocol import A_FILE
+from sojourn.envs.web.browser.protocol import A_FILE, NO_PAGE
 from sojourn.envs.web.browser.urls import host_of, joined, without_fragment
 from sojourn.envs.web.browser.wsgi import Reply, WsgiApp, call, site_failure
 
@@ -129,7 +129,7 @@ def _shown(url: str, method: str, reply: Reply) -> Fetched:
     kind = reply.header("content-type").partition(";")[0].strip().lower()
     is_attached = reply.header("content-disposition").lower().startswith("attachment")
     if reply.status in (204, 205):
-        return Fetched(url=url, remark="The site sent no page.")
+        return Fetched(url=url, remark=NO_PAGE)
     if is_attached or kind not in ("text/html", "application/xhtml+xml", "", *_SHOWN):
         return Fetched(url=url, remark=A_FILE)
     html = reply.body
